@@ -1,0 +1,171 @@
+"""All settings, typed, read once. A missing or wrong one stops the start with one clear sentence."""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from holdfast.kernel import clock, limits
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    """Everything that comes from outside. Names are the environment's, in upper case; see docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore", frozen=True)
+
+    database_url: str = Field("", validation_alias="DATABASE_URL")
+    database_owner_url: str = Field("", validation_alias="DATABASE_OWNER_URL")
+    database_check_url: str = Field("", validation_alias="DATABASE_CHECK_URL")
+    secret_key: SecretStr = SecretStr("")
+    encryption_keys: SecretStr = SecretStr("")
+    debug: bool = False
+    allowed_hosts: str = "127.0.0.1,localhost"
+    home: Path = BASE_DIR / ".holdfast"
+    host: str = "127.0.0.1"
+    web_port: int = Field(8000, ge=1, le=65535)
+    receiver_port: int = Field(8001, ge=1, le=65535)
+    gateway_port: int = Field(8002, ge=1, le=65535)
+    gateway_url: str = ""
+    public_url: str = ""
+    web_threads: int = Field(8, ge=1, le=64)
+    email_url: str = "console:"
+    email_from: str = "shop@localhost"
+    log_json: bool = False
+    stripe_api_base: str = ""
+
+    @field_validator("database_url", "database_owner_url", "database_check_url")
+    @classmethod
+    def _is_postgres(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"postgres", "postgresql"}:
+            raise ValueError("must look like postgresql://user:password@host:5432/name (PostgreSQL 15 to 18)")
+        return value
+
+
+def _read() -> Environment:
+    try:
+        return Environment()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        name = name if name.startswith("DATABASE_") else f"HOLDFAST_{name.removeprefix('HOLDFAST_')}"
+        sys.exit(f"holdfast: the setting {name} is wrong: {first['msg']}. See docs/settings.md.")
+
+
+ENV = _read()
+
+
+def database(url: str, *, role: str, pool: int = 0, read_only: bool = False) -> dict[str, Any]:
+    """Django's description of a database from a URL. `role` is taken on connecting, whoever logs in."""
+    parts = urlsplit(url)
+    options = [
+        f"-c role={role}" if role else "",
+        f"-c lock_timeout={limits.LOCK_TIMEOUT_MS}",
+        f"-c statement_timeout={0 if role == '' else limits.STATEMENT_TIMEOUT_MS}",
+        f"-c idle_in_transaction_session_timeout={limits.IDLE_IN_TRANSACTION_MS}",
+        f"-c holdfast.clock_offset_s={clock.OFFSET_S}" if clock.OFFSET_S else "",
+        "-c default_transaction_read_only=on" if read_only else "",
+    ]
+    extra: dict[str, Any] = {"options": " ".join(filter(None, options)), "connect_timeout": 5}
+    if pool:
+        extra["pool"] = {"min_size": 1, "max_size": pool, "timeout": 5, "max_lifetime": 1800}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "holdfast",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or 5432),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": extra,
+    }
+
+
+_URL = ENV.database_url or "postgresql://holdfast_app@127.0.0.1:5432/holdfast"
+_OWNER = ENV.database_owner_url or _URL
+
+DATABASES = {
+    # The application: no rights over tables, row-level security applies.
+    "default": database(_URL, role="holdfast_app", pool=ENV.web_threads + 2),
+    # Whoever owns the tables; only `migrate` and the first start use it.
+    "owner": database(_OWNER, role=""),
+    # `holdfast check`: may see every merchant's rows and change none.
+    "check": database(ENV.database_check_url or _OWNER, role="holdfast_check", read_only=True),
+}
+
+SECRET_KEY = ENV.secret_key.get_secret_value() or "insecure-development-key-never-used-outside-a-first-run"
+DEBUG = ENV.debug
+ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "holdfast.db",
+    "holdfast.merchants",
+    "holdfast.customers",
+    "holdfast.catalog",
+    "holdfast.inventory",
+    "holdfast.carts",
+    "holdfast.orders",
+    "holdfast.payments",
+    "holdfast.ledger",
+    "holdfast.fulfilment",
+    "holdfast.inbox",
+    "holdfast.outbox",
+    "holdfast.idempotency",
+    "holdfast.cases",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+AUTH_USER_MODEL = "customers.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = limits.MAX_BODY_BYTES
+SECURE_CONTENT_TYPE_NOSNIFF = True
+LOGGING_CONFIG = None
+# The API is the product here; ninja's schema page needs no static files of ours.
+STATIC_URL = "/static/"
+
+
+def _email(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    if parts.scheme == "console":
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    if parts.scheme == "file":
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "EMAIL_FILE_PATH": parts.path,
+        }
+    if parts.scheme in {"smtp", "smtps"}:
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_HOST": parts.hostname or "localhost",
+            "EMAIL_PORT": parts.port or 25,
+            "EMAIL_HOST_USER": unquote(parts.username or ""),
+            "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+            "EMAIL_USE_TLS": parts.scheme == "smtps",
+            "EMAIL_TIMEOUT": 10,
+        }
+    sys.exit("holdfast: HOLDFAST_EMAIL_URL must start with console:, file:///folder, smtp:// or smtps://.")
+
+
+globals().update(_email(ENV.email_url))
+DEFAULT_FROM_EMAIL = ENV.email_from

@@ -1,0 +1,91 @@
+"""Carts and their lines, with the lock that the database keeps."""
+
+from django.db import models
+from django.db.models import Q
+
+from holdfast.carts.states import CART
+from holdfast.db.fields import CurrencyField, DueRow, MinorField, TenantKey, TenantRow, TokenHash
+from holdfast.db.laws import Frozen, Moves, Rule
+
+#: The line's cart must be active; the cart row is locked for the question, so that a checkout in progress decides first.
+LINE_OF_LOCKED_CART = """
+  PERFORM 1 FROM carts_cart WHERE id = coalesce(NEW.cart_id, OLD.cart_id) AND state <> 'active' FOR SHARE;
+  IF FOUND THEN
+    {refuse}
+  END IF;
+  RETURN coalesce(NEW, OLD);
+"""
+LOCKED_CART = """
+  IF OLD.state <> 'active' AND (NEW.region, NEW.currency, NEW.version, NEW.customer_id)
+     IS DISTINCT FROM (OLD.region, OLD.currency, OLD.version, OLD.customer_id) THEN
+    {refuse}
+  END IF;
+  RETURN NEW;
+"""
+
+
+class Cart(TenantRow, DueRow):
+    """A shopper's intent. A guest's is reached by its token, a member's by the login."""
+
+    token_sha256 = TokenHash()
+    customer = TenantKey("customers.Customer", null=True)
+    state = models.CharField(max_length=10, default="active")
+    moved = models.JSONField()
+    currency = CurrencyField()
+    #: Where it goes: decides tax and shipping before there is an address.
+    region = models.CharField(max_length=2)
+    #: Counts changes; what is paid for is exactly the version that was quoted.
+    version = models.PositiveIntegerField(default=1)
+    #: The cart this one was reopened from.
+    copy_of = TenantKey("carts.Cart", null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "customer"],
+                condition=Q(state="active"),
+                name="carts_one_active_per_customer",
+            ),
+            Moves(CART, name="carts_cart_moves"),
+            Frozen(name="carts_cart_frozen", columns=["merchant_id", "token_sha256", "copy_of_id"]),
+            Rule(
+                name="carts_cart_locked",
+                when="BEFORE UPDATE",
+                sql=LOCKED_CART,
+                message="a cart in checkout is locked",
+            ),
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="carts_due")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class CartLine(TenantRow):
+    """A variant, perhaps on a slot, with the unit price as it was when the line was last priced."""
+
+    app_rights = "SELECT, INSERT, UPDATE, DELETE"
+
+    cart = TenantKey(Cart)
+    variant = TenantKey("catalog.Variant")
+    slot = TenantKey("inventory.Slot", null=True)
+    quantity = models.PositiveIntegerField()
+    unit_price_minor = MinorField()
+    priced_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cart", "variant", "slot"], nulls_distinct=False, name="carts_line_once"),
+            models.CheckConstraint(name="carts_line_quantity", condition=Q(quantity__range=(1, 999))),
+            models.CheckConstraint(name="carts_line_price", condition=Q(unit_price_minor__gte=0)),
+            Rule(
+                name="carts_line_locked",
+                when="BEFORE INSERT OR UPDATE OR DELETE",
+                sql=LINE_OF_LOCKED_CART,
+                message="a cart in checkout is locked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.variant_id}"

@@ -1,0 +1,12 @@
+"""The moves of a cart. `locked` is for good: going back opens a new cart with the same content."""
+
+from holdfast.kernel.machine import Machine, edges
+
+CART = Machine(
+    "cart",
+    initial=("active",),
+    edges=edges(
+        ("active", "locked", "checkout"),
+        ("active", "abandoned", "nobody touched it for long, or a newer one replaced it"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What is sold: products with priced variants. A tour's variants are its participant types."""

@@ -1,0 +1,1 @@
+"""Who buys: logins, and contact rows that can be erased."""

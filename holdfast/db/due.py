@@ -1,0 +1,48 @@
+"""Rows that are due: the rows are the queue. Claiming moves `due_at` ahead by a lease and counts the try, in a transaction of its own."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, Func
+from django.db.models.expressions import Combinable, CombinedExpression
+from django.db.models.fields import DateTimeField
+
+from holdfast.db.tenancy import unscoped
+from holdfast.kernel import limits
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row leased to this worker. `attempts` counts this try."""
+
+    merchant_id: UUID
+    id: UUID
+    attempts: int
+
+
+class DatabaseNow(Func):
+    """The database's clock plus the test offset: leases, `due_at` and expiry compare with nothing else."""
+
+    function = "holdfast_now"
+    arity = 0
+    output_field = DateTimeField()
+
+
+def after(pause: timedelta) -> Combinable | CombinedExpression:
+    """`due_at` at this pause from the database's now."""
+    return DatabaseNow() + pause
+
+
+def claim(lane: str, *, batch: int = limits.BATCH, lease: timedelta = limits.LEASE) -> list[Claim]:
+    """Up to `batch` due rows of a lane, of any merchant, skipping those another worker is claiming."""
+    with unscoped(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT merchant_id, id, attempts FROM holdfast_claim_due(%s, %s, %s)",
+            [lane, batch, lease.total_seconds()],
+        )
+        return [Claim(*row) for row in cursor.fetchall()]
+
+
+__all__ = ["Claim", "DatabaseNow", "F", "after", "claim"]

@@ -1,0 +1,114 @@
+"""The tenant of a transaction, and the only two ways to open one.
+
+`writing` is for flows, `reading` for edges. Neither may span a call to a provider.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from uuid import UUID
+
+import psycopg
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+
+from holdfast.kernel.errors import Broken, Conflict
+from holdfast.kernel.faults import fault_point
+
+
+class Busy(Conflict):
+    """Someone else is changing the same thing right now. Nothing was changed; try again in a moment."""
+
+    retry_after_s = 1
+
+
+class DatabaseAway(Broken):
+    """The database does not answer. Nothing was lost; try again in a moment."""
+
+
+@contextmanager
+def writing(merchant_id: UUID, *, step: str) -> Iterator[None]:
+    """One write transaction of a flow, as one merchant.
+
+    `step` names the commit: the process may die just before it (`<step>:before`) and just after it (`<step>:after`).
+    Raises Busy when a row lock cannot be had in time, DatabaseAway when the connection breaks.
+    """
+    with _clear_errors(), ExitStack() as stack:
+        _begin(stack, merchant_id, read_only=False)
+        yield
+        fault_point(f"{step}:before")
+    fault_point(f"{step}:after")
+
+
+@contextmanager
+def reading(merchant_id: UUID) -> Iterator[None]:
+    """One read-only transaction, as one merchant."""
+    with _clear_errors(), ExitStack() as stack:
+        _begin(stack, merchant_id, read_only=True)
+        yield
+
+
+@contextmanager
+def unscoped() -> Iterator[None]:
+    """No merchant yet: only the SECURITY DEFINER functions answer here (see `db.doors`)."""
+    with _clear_errors():
+        try:
+            connection.ensure_connection()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except (OperationalError, InterfaceError):
+            _drop_dead_connections()
+        yield
+
+
+def violated(error: DatabaseError) -> str:
+    """The name of the constraint or law that refused, or an empty string."""
+    cause = error.__cause__
+    return (cause.diag.constraint_name or "") if isinstance(cause, psycopg.Error) else ""
+
+
+def _begin(stack: ExitStack, merchant_id: UUID, *, read_only: bool) -> None:
+    """Open the transaction on `stack` and set its tenant; after a restart of the database, once more from a fresh pool."""
+    try:
+        attempt = ExitStack()
+        with attempt:
+            attempt.enter_context(transaction.atomic(durable=True))
+            _enter(merchant_id, read_only=read_only)
+            stack.push(attempt.pop_all())
+    except (OperationalError, InterfaceError):
+        _drop_dead_connections()
+        stack.enter_context(transaction.atomic(durable=True))
+        _enter(merchant_id, read_only=read_only)
+
+
+def _enter(merchant_id: UUID, *, read_only: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('holdfast.merchant', %s, true), set_config('transaction_read_only', %s, true)",
+            [str(merchant_id), "on" if read_only else "off"],
+        )
+
+
+def _drop_dead_connections() -> None:
+    """After a restart of the database the pool holds dead connections, each of which would cost one error."""
+    connection.close()
+    pool = getattr(connection, "pool", None)
+    if pool is not None:
+        pool.drain()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, InterfaceError) as error:
+        if isinstance(
+            error.__cause__,
+            psycopg.errors.LockNotAvailable
+            | psycopg.errors.DeadlockDetected
+            | psycopg.errors.SerializationFailure
+            | psycopg.errors.QueryCanceled,
+        ):
+            raise Busy from error
+        connection.close()
+        raise DatabaseAway from error

@@ -1,0 +1,1 @@
+"""What is handed over once the money is durably ours: shipments, downloads, vouchers."""

@@ -1,0 +1,1 @@
+"""Idempotency keys: a financial safety control. Same key and request, same answer."""

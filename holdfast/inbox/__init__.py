@@ -1,0 +1,1 @@
+"""What providers send us: stored once, durably, before it is acknowledged."""

@@ -1,0 +1,1 @@
+"""Every cent explained: insert-only, balanced journal entries."""

@@ -1,0 +1,1 @@
+"""Who sells: merchants, their API keys, their accounts with providers."""

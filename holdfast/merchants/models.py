@@ -1,0 +1,86 @@
+"""The tenant itself, its keys and its accounts with payment providers."""
+
+from django.db import models
+
+from holdfast.db.fields import CurrencyField, IdField, TenantRow, TokenHash
+from holdfast.db.laws import Frozen, TenantWall
+
+
+class Merchant(models.Model):
+    """A shop or tour desk. Everything that makes the engine theirs is data in this row."""
+
+    app_rights = "SELECT"
+
+    id = IdField()
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=120)
+    country = models.CharField(max_length=2, default="DE")
+    time_zone = models.CharField(max_length=60, default="Europe/Berlin")
+    currency = CurrencyField(default="EUR")
+    locale = models.CharField(max_length=10, default="en")
+    email_from = models.EmailField(blank=True)
+    brand = models.JSONField(default=dict)
+    #: Dated tax rates: [{"region": "DE", "tax_class": "standard", "basis_points": 1900, "from": "2020-01-01"}].
+    tax_rates = models.JSONField(default=list)
+    prices_include_tax = models.BooleanField(default=True)
+    #: Flat shipping per order with something to ship, in minor units by region; "*" is everywhere else.
+    shipping_minor = models.JSONField(default=dict)
+    price_honoured_s = models.PositiveIntegerField(default=3600)
+    payment_window_s = models.PositiveIntegerField(default=1860)
+
+    class Meta:
+        constraints = [
+            TenantWall(name="merchants_merchant_tenant", column="id", rights="SELECT"),
+            models.CheckConstraint(name="merchant_window_fits", condition=models.Q(payment_window_s__range=(60, 86_400))),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(TenantRow):
+    """A key of a merchant's software. Only its sha256 is stored; the key is shown once.
+
+    `publishable` may stand in a browser and does only what a shopper may do; `secret` speaks for the merchant.
+    """
+
+    class Kind(models.TextChoices):
+        PUBLISHABLE = "publishable"
+        SECRET = "secret"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    name = models.CharField(max_length=80, blank=True)
+    hint = models.CharField(max_length=12)
+    token_sha256 = TokenHash()
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [Frozen(name="merchants_apikey_frozen", columns=["merchant_id", "kind", "token_sha256"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} …{self.hint}"
+
+
+class Account(TenantRow):
+    """A merchant's account with a provider: where money is taken and whose webhooks are believed."""
+
+    class Mode(models.TextChoices):
+        TEST = "test"
+        LIVE = "live"
+
+    provider = models.CharField(max_length=20)
+    mode = models.CharField(max_length=4, choices=Mode.choices)
+    name = models.CharField(max_length=80, blank=True)
+    #: Encrypted JSON: keys and webhook secrets (see `merchants.credentials`).
+    sealed = models.BinaryField()
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            Frozen(name="merchants_account_frozen", columns=["merchant_id", "provider", "mode"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} ({self.mode})"

@@ -1,0 +1,1 @@
+"""What was agreed: the order and its immutable snapshot. Its row is the lock on everything paid for it."""
