@@ -1,0 +1,122 @@
+"""The delivery loop: due rows become webhooks, and each failure becomes a later try.
+
+Every try has a new timestamp and signature. Anything but a 2xx within the timeout is a failure, redirects too.
+"""
+
+import asyncio
+import json
+import logging
+import time
+
+import httpx
+
+from holdfast.gateway import signing
+from holdfast.gateway.tx import Tx
+
+AT_ONCE = 32  # Enough to be a storm to a receiver on the same machine, little enough for two cores.
+IDLE_S = 0.5  # The longest nap; new rows wake the loop earlier.
+PAUSED = "deliveries_paused"
+
+log = logging.getLogger(__name__)
+
+
+class Deliveries:
+    def __init__(self, world):
+        self._world = world
+        self._flying: set[int] = set()
+        self._tasks: set[asyncio.Task] = set()
+
+    async def run(self) -> None:
+        """Until cancelled. What was in the air when the process died is due again at the next start."""
+        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+        timeout = self._world.moods.settings["webhook_timeout_s"]
+        async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client:
+            while True:
+                self._world.deliveries_wanted.clear()
+                started = await self._start_due(client)
+                if not started or len(self._flying) >= AT_ONCE:
+                    await self._nap()
+
+    async def _nap(self) -> None:
+        try:
+            await asyncio.wait_for(self._world.deliveries_wanted.wait(), IDLE_S)
+        except TimeoutError:
+            return
+
+    async def _start_due(self, client: httpx.AsyncClient) -> int:
+        room = AT_ONCE - len(self._flying)
+        if room <= 0:
+            return 0
+        flying = set(self._flying)
+        parcels = await self._world.books.read(lambda tx: _due(tx, room, flying))
+        for parcel in parcels:
+            self._flying.add(parcel["seq"])
+            task = asyncio.create_task(self._deliver(client, parcel))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(parcels)
+
+    async def _deliver(self, client: httpx.AsyncClient, parcel: dict) -> None:
+        try:
+            status = await self._post(client, parcel)
+            await self._world.books.write(lambda tx: _record(tx, parcel, status))
+        except Exception:
+            log.exception("delivery %s could not be recorded", parcel["seq"])
+        finally:
+            self._flying.discard(parcel["seq"])
+            self._world.deliveries_wanted.set()
+
+    async def _post(self, client: httpx.AsyncClient, parcel: dict) -> str:
+        body, headers = wrap(parcel, now=time.time())
+        try:
+            response = await client.post(parcel["url"], content=body, headers=headers)
+            return str(response.status_code)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return type(error).__name__
+
+
+def wrap(parcel: dict, *, now: float) -> tuple[bytes, dict[str, str]]:
+    event = json.loads(parcel["body"])
+    timestamp = int(now) + parcel["skew_s"]
+    if parcel["variant"] == "forged":
+        body = signing.encode(signing.forged(event))
+        return body, signing.headers(body, secret=signing.FORGED_SECRET, timestamp=timestamp)
+    body = signing.encode(event)
+    return body, signing.headers(body, secret=parcel["secret"], timestamp=timestamp)
+
+
+def _due(tx: Tx, room: int, flying: set[int]) -> list[dict]:
+    if tx.switch(PAUSED) == "yes":
+        return []
+    rows = tx.execute(
+        "SELECT deliveries.*, event.body AS body, json_extract(endpoint.body, '$.url') AS url,"
+        " json_extract(endpoint.private, '$.secret') AS secret"
+        " FROM deliveries JOIN objects AS event ON event.id = deliveries.event"
+        " JOIN objects AS endpoint ON endpoint.id = deliveries.endpoint"
+        " WHERE deliveries.state = 'due' AND deliveries.due_at <= ? ORDER BY deliveries.due_at, deliveries.seq LIMIT ?",
+        [tx.now, room + len(flying)],
+    )
+    return [dict(row) for row in rows if row["seq"] not in flying][:room]
+
+
+def _record(tx: Tx, parcel: dict, status: str) -> None:
+    """A forged copy is tried once; a genuine one until it is accepted or the tries are used up."""
+    attempts = parcel["attempts"] + 1
+    settings = tx.world.moods.settings
+    tx.world.count("webhook deliveries")
+    if attempts > 1:
+        tx.world.count("webhook retries")
+    if parcel["variant"] == "forged":
+        state = "refused" if not status.startswith("2") else "believed"
+        tx.world.count(f"webhook forgeries {state}")
+    elif status.startswith("2"):
+        state = "delivered"
+        tx.world.count("webhook delivered")
+    else:
+        state = "due" if attempts < settings["retry_times"] else "given_up"
+        tx.world.count("webhook failures")
+    wait_s = min(settings["retry_first_s"] * 2 ** (attempts - 1), settings["retry_longest_s"])
+    tx.execute(
+        "UPDATE deliveries SET state = ?, attempts = ?, due_at = ?, last_status = ? WHERE seq = ?",
+        [state, attempts, tx.now + wait_s, status, parcel["seq"]],
+    )

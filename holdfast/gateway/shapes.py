@@ -1,0 +1,10 @@
+"""Small helpers of shape."""
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+def nulls(names: str) -> dict[str, None]:
+    """Fields that the wire always shows and that are null here: `nulls("invoice customer") | {…}`."""
+    return dict.fromkeys(words(names))
