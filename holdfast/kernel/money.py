@@ -115,13 +115,12 @@ def to_minor(amount: Decimal | str | int, currency: str) -> int:
         value = Decimal(amount)
     except (InvalidOperation, ValueError, TypeError):
         raise BadAmount(f"{amount!r} is not an amount.") from None
-    if not value.is_finite() or abs(value.adjusted()) > 20:
-        if value != 0 or not value.is_finite():
-            raise BadAmount(f"{amount!r} is not an amount.")
-    scaled = value.scaleb(places)
-    if scaled != scaled.to_integral_value():
+    if not value.is_finite() or (value != 0 and abs(value.adjusted()) > 20):
+        raise BadAmount(f"{amount!r} is not an amount.")
+    minor = int(value.scaleb(places))
+    # Compared, not computed: arithmetic on decimals rounds to 28 digits, so a very long tail of decimals would vanish.
+    if value != Decimal(minor).scaleb(-places):
         raise BadAmount(f"{currency} has {places} decimals; {amount} has more.")
-    minor = int(scaled)
     if abs(minor) > MAX_AMOUNT_MINOR:
         raise BadAmount(f"{amount} {currency} is beyond the limit of one amount.")
     return minor
