@@ -34,14 +34,16 @@ def control(run):
 
 
 def listen(tx: Tx, secret_key: str, *, url: str, secret: str) -> dict:
-    """The account has this one endpoint, for all events. Saying the same again changes nothing."""
+    """The account's own endpoint, for all events. Saying it again moves the endpoint and what is on its way to it."""
     account = open_account(tx, secret_key)
-    for old in tx.find("webhook_endpoint", account=account):
-        if old["url"] == url and tx.private(old["id"])["secret"] == secret:
-            return {"account": account, "endpoint": old["id"]}
-        endpoints.remove(tx, old["id"])
-    new = endpoints.add(tx, account=account, url_=url, secret=secret, events=["*"])
-    return {"account": account, "endpoint": new["id"]}
+    for endpoint in tx.find("webhook_endpoint", account=account):
+        if tx.private(endpoint["id"]).get("by_control"):
+            tx.save(endpoint | {"url": url})
+            tx.keep_private(endpoint["id"], secret=secret)
+            return {"account": account, "endpoint": endpoint["id"]}
+    endpoint = endpoints.add(tx, account=account, url_=url, secret=secret, events=["*"])
+    tx.keep_private(endpoint["id"], by_control=True)
+    return {"account": account, "endpoint": endpoint["id"]}
 
 
 async def put_account(request: Request, said: dict) -> dict:

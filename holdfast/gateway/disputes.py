@@ -41,6 +41,7 @@ def open_(tx: Tx, charge: dict, *, account: str, amount: int | None = None) -> d
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
         "is_charge_refundable": False,
         "livemode": charge["livemode"],

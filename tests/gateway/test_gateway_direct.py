@@ -85,9 +85,7 @@ def test_about_a_third_fails_unless_told_otherwise(shop):
     headers = {"Authorization": f"Bearer {shop.key}"}
     with httpx.Client(headers=headers) as client:
         statuses = [
-            client.post(
-                f"{shop.gateway.url}/fake-gateway/start/", json={"order_id": "o", "amount": 1, "key": str(n)}
-            ).status_code
+            client.post(f"{shop.gateway.url}/fake-gateway/start/", json={"order_id": "o", "amount": 1, "key": str(n)}).status_code
             for n in range(100)
         ]
     assert 15 <= statuses.count(500) <= 45

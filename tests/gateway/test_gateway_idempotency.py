@@ -3,6 +3,7 @@ import threading
 import httpx
 import pytest
 import stripe
+from gateway_shop import wait_until
 
 CREATE = "POST /v1/checkout/sessions"
 FORM = {
@@ -83,17 +84,19 @@ def test_too_long_a_key_is_refused(shop):
 
 def test_key_that_is_still_running_conflicts(shop):
     shop.gateway.mood_next(CREATE, "timeout_before", seconds=0.6)
-    slow = threading.Thread(target=lambda: pytest.raises(httpx.RemoteProtocolError, open_session, shop, "k"))
+    slow = threading.Thread(target=_lost, args=[shop])
     slow.start()
-    answers = []
-    while slow.is_alive() and not answers:
-        shop.gateway.books(shop.key)
-        response = open_session(shop, "k") if not shop.gateway.control("GET", "/moods")["next"] else None
-        answers += [response] if response is not None else []
+    wait_until(lambda: not shop.gateway.control("GET", "/moods")["next"])
+    conflict = open_session(shop, "k")
     slow.join()
-    assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (409, "idempotency_key_in_use")
+    assert (conflict.status_code, conflict.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     assert open_session(shop, "k").status_code == 200
     assert shop.books()["sessions"] == 1
+
+
+def _lost(shop) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        open_session(shop, "k")
 
 
 def test_twenty_at_once_with_one_key_open_one_session(shop):

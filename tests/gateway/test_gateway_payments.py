@@ -8,9 +8,7 @@ PAID = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"
 def test_approved_card_pays_and_books_the_fee(shop):
     session = shop.paid(1999)
     assert (session.status, session.payment_status, session.url) == ("complete", "paid", None)
-    intent = shop.v1.payment_intents.retrieve(
-        session.payment_intent, {"expand": ["latest_charge.balance_transaction"]}
-    )
+    intent = shop.v1.payment_intents.retrieve(session.payment_intent, {"expand": ["latest_charge.balance_transaction"]})
     assert (intent.status, intent.amount, intent.amount_received) == ("succeeded", 1999, 1999)
     charge = intent.latest_charge
     assert (charge.paid, charge.captured, charge.amount_captured, charge.status) == (True, True, 1999, "succeeded")
