@@ -5,9 +5,12 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import sys
+from functools import partial
 from pathlib import Path
 
+from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from holdfast.gateway import alarms, control
@@ -49,6 +52,7 @@ def moods_from(args: argparse.Namespace) -> Moods:
 
 
 async def serve(args: argparse.Namespace, moods: Moods) -> None:
+    _port_is_free(args.host, args.port)
     base_url = f"http://{args.host}:{args.port}"
     world = World(
         directory=args.books,
@@ -58,13 +62,13 @@ async def serve(args: argparse.Namespace, moods: Moods) -> None:
     )
     for text in args.account:
         key, url, secret = text.split(",", 2)
-        await world.books.write(lambda tx, k=key, u=url, s=secret: control.listen(tx, k, url=u, secret=s))
+        await world.books.write(partial(control.listen, secret_key=key, url=url, secret=secret))
     server = Server(
         build(world),
         address=args.host,
         port=args.port,
-        interface="asginl",
-        http="1",
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
         websockets=False,
         backlog=1024,
         log_enabled=False,
@@ -89,6 +93,17 @@ async def serve(args: argparse.Namespace, moods: Moods) -> None:
                 await loop
         await world.books.flush_counts()
         world.books.close()
+
+
+def _port_is_free(host: str, port: int) -> None:
+    """The server shares its port with anybody who also wants to; we do not. Raises SystemExit."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except OSError as error:
+            raise SystemExit(f"gateway: cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 async def _listening(host: str, port: int, serving: asyncio.Task) -> None:

@@ -54,3 +54,5 @@ def go_off(tx: Tx, object_id: str, action: str) -> None:
         refunds.settle(tx, obj, account=account, succeeded=action == "refund_succeeds")
     elif action == "dispute":
         disputes.open_(tx, obj, account=account)
+    elif action == "dashboard_refund" and not obj["disputed"] and not obj["amount_refunded"]:
+        refunds.add(tx, obj, account=account, amount=None)

@@ -59,14 +59,15 @@ def handler(operation: Operation):
 
 async def _moody(request: Request, operation: Operation, account: str, request_id: str, moods: list[Mood]) -> Response:
     world = request.app.state.world
-    for mood in moods:
-        world.count(f"mood {mood.name}")
     told = {mood.name: mood for mood in moods}
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
     if key:
         check_key(key)
         world.running.enter(account, key)
     try:
+        for name in ("latency", "fail_before", "timeout_before"):
+            if name in told:
+                world.count_mood(name, operation.name)
         if "latency" in told:
             await faults.hold(world.stopping, world.moods.somewhere_within(told["latency"].seconds))
         if "fail_before" in told:
@@ -77,6 +78,9 @@ async def _moody(request: Request, operation: Operation, account: str, request_i
     finally:
         if key:
             world.running.leave(account, key)
+    for name in ("timeout_after", "reset_after", "truncate"):
+        if name in told:
+            world.count_mood(name, operation.name)
     return await spoil(request, render(request, answer), told)
 
 
@@ -129,6 +133,7 @@ async def _execute(
 def _answer(tx: Tx, operation: Operation, call: Call, paths: list[str], told: dict[str, Mood]) -> Answer:
     """Run the operation. What was refused after it had begun is an answer too, and undoes what it had written."""
     if "fail_during" in told:
+        tx.world.count_mood("fail_during", operation.name)
         return Answer(500, errors.broken().rendered(call.request_id), call.request_id)
     tx.execute("SAVEPOINT operation")
     try:
@@ -141,6 +146,7 @@ def _answer(tx: Tx, operation: Operation, call: Call, paths: list[str], told: di
     finally:
         tx.execute("RELEASE operation")
     if "error_after" in told:
+        tx.world.count_mood("error_after", operation.name)
         return Answer(500, errors.broken().rendered(call.request_id), call.request_id)
     return Answer(200, shown, call.request_id)
 

@@ -6,6 +6,7 @@ cut loses anything that was ever answered; and many requests at once share one f
 """
 
 import asyncio
+import fcntl
 import queue
 import sqlite3
 import threading
@@ -28,6 +29,7 @@ class Books:
 
     def __init__(self, directory: Path, world):
         directory.mkdir(parents=True, exist_ok=True)
+        self._lock = _alone(directory / "lock")
         self._path = directory / "gateway.sqlite3"
         self._world = world
         self._loop = asyncio.get_running_loop()
@@ -132,18 +134,29 @@ class Books:
     def _read_loop(self, connection: sqlite3.Connection) -> None:
         while (job := self._reads.get()) is not None:
             work, future = job
+            error: BaseException | None
             try:
                 connection.execute("BEGIN")
-                outcome = (future, work(Tx(connection, self._world)), None)
+                result, error = work(Tx(connection, self._world)), None
             except Exception as raised:  # noqa: BLE001 - it travels to the caller through the future.
-                outcome = (future, None, raised)
+                result, error = None, raised
             finally:
                 connection.execute("ROLLBACK")
-            self._tell([outcome])
+            self._tell([(future, result, error)])
         connection.close()
 
     def _tell(self, outcomes) -> None:
         self._loop.call_soon_threadsafe(_resolve, outcomes)
+
+
+def _alone(path: Path):
+    """Hold the directory for this process; a killed one lets go of it. Raises SystemExit if another has it."""
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise SystemExit(f"gateway: another gateway has the books in {path.parent}") from error
+    return lock
 
 
 def _resolve(outcomes) -> None:

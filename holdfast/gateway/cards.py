@@ -12,7 +12,7 @@ class Card:
     decline_code: str = ""
     message: str = ""
     muted: bool = False  # Its events are recorded but never delivered.
-    after: str = ""  # What happens to the money later: dispute, slow_refund, refund_bounces.
+    after: str = ""  # What happens to the money later: dispute, refund_pending, refund_bounce.
 
     @property
     def last4(self) -> str:
@@ -42,8 +42,8 @@ ALL = [
     Card("4000009900000038", "fail_later", "Slow method: unpaid now, fails a little later"),
     Card("4000009900000046", "silence", "Bank never answers: processing until someone settles it"),
     Card("4000009900000053", "approve", "Pays, but no webhook ever arrives", muted=True),
-    Card("4000000000007726", "approve", "Pays; its refunds stay pending, then succeed", after="slow_refund"),
-    Card("4000000000005126", "approve", "Pays; its refunds succeed, then fail", after="refund_bounces"),
+    Card("4000000000007726", "approve", "Pays; its refunds stay pending, then succeed", after="refund_pending"),
+    Card("4000000000005126", "approve", "Pays; its refunds succeed, then fail", after="refund_bounce"),
     Card("4000000000000259", "approve", "Pays; then the cardholder disputes it", after="dispute"),
 ]
 BY_NUMBER = {card.number: card for card in ALL}

@@ -18,7 +18,7 @@ NULLS = nulls(
 
 def add(tx: Tx, intent: dict, *, account: str, card: Card, status: str, captured: bool) -> dict:
     """A charge of the whole intent. The intent's metadata is copied here once, and never again."""
-    charge = NULLS | {
+    charge: dict = NULLS | {
         "id": ids.new("ch"),
         "object": "charge",
         "amount": intent["amount"],

@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import time
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,7 +20,7 @@ def control(run):
     """`run(request, said)` with the JSON that was said; what it returns is the answer."""
 
     async def answer(request: Request) -> Response:
-        if not ipaddress.ip_address(request.client.host).is_loopback:
+        if not ipaddress.ip_address(request.scope["client"][0]).is_loopback:
             return JSONResponse({"error": "The control API answers on loopback only."}, 403)
         try:
             body = await request.body()
@@ -33,7 +34,7 @@ def control(run):
     return answer
 
 
-def listen(tx: Tx, secret_key: str, *, url: str, secret: str) -> dict:
+def listen(tx: Tx, *, secret_key: str, url: str, secret: str) -> dict:
     """The account's own endpoint, for all events. Saying it again moves the endpoint and what is on its way to it."""
     account = open_account(tx, secret_key)
     for endpoint in tx.find("webhook_endpoint", account=account):
@@ -49,8 +50,8 @@ def listen(tx: Tx, secret_key: str, *, url: str, secret: str) -> dict:
 async def put_account(request: Request, said: dict) -> dict:
     key = request.path_params["key"]
     await request.app.state.world.account(key)
-    work = lambda tx: listen(tx, key, url=said["webhook_url"], secret=said["webhook_secret"])  # noqa: E731
-    return await request.app.state.world.books.write(work)
+    url, secret = said["webhook_url"], said["webhook_secret"]
+    return await request.app.state.world.books.write(partial(listen, secret_key=key, url=url, secret=secret))
 
 
 async def get_moods(request: Request, _: dict) -> dict:

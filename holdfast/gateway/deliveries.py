@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Deliveries:
-    def __init__(self, world):
+    def __init__(self, world) -> None:
         self._world = world
         self._flying: set[int] = set()
         self._tasks: set[asyncio.Task] = set()
@@ -29,8 +29,7 @@ class Deliveries:
     async def run(self) -> None:
         """Until cancelled. What was in the air when the process died is due again at the next start."""
         limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        timeout = self._world.moods.settings["webhook_timeout_s"]
-        async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client:
+        async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
             while True:
                 self._world.deliveries_wanted.clear()
                 started = await self._start_due(client)
@@ -69,7 +68,8 @@ class Deliveries:
     async def _post(self, client: httpx.AsyncClient, parcel: dict) -> str:
         body, headers = wrap(parcel, now=time.time())
         try:
-            response = await client.post(parcel["url"], content=body, headers=headers)
+            timeout = self._world.moods.settings["webhook_timeout_s"]
+            response = await client.post(parcel["url"], content=body, headers=headers, timeout=timeout)
             return str(response.status_code)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return type(error).__name__

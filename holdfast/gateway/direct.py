@@ -13,6 +13,8 @@ from holdfast.gateway.errors import ApiError
 from holdfast.gateway.moods import DIRECT
 from holdfast.gateway.tx import Tx
 
+LARGEST_AMOUNT = 10**18  # Far above any price, far below what would fill the books with digits.
+
 
 class Unclear(Exception):
     """The request itself is wrong; a retry would be too."""
@@ -26,8 +28,8 @@ def _read(body: bytes, header_key: str | None) -> dict:
         order_id = str(given["order_id"])
     except (ValueError, KeyError, TypeError, InvalidOperation) as error:
         raise Unclear("Send JSON with order_id, amount and currency.") from error
-    if not amount.is_finite() or amount <= 0:
-        raise Unclear("amount must be above zero.")
+    if not amount.is_finite() or not 0 < amount < LARGEST_AMOUNT:
+        raise Unclear(f"amount must be above zero and below {LARGEST_AMOUNT}.")
     key = header_key or given.get("key") or ids.new("nokey")
     currency = str(given.get("currency", "usd")).lower()
     return {"order_id": order_id, "amount": format(amount, "f"), "currency": currency, "key": str(key)}
@@ -46,7 +48,7 @@ async def start(request: Request) -> Response:
         return JSONResponse({"error": str(error)}, 400)
     moods = {mood.name: mood for mood in world.moods.for_request(DIRECT)}
     for name in moods:
-        world.count(f"mood {name}")
+        world.count_mood(name, DIRECT)
     slow_s = moods["latency"].seconds if "latency" in moods else world.moods.settings["direct_latency_s"]
     await faults.hold(world.stopping, world.moods.somewhere_within(slow_s))
     if "fail_before" in moods:
@@ -72,13 +74,11 @@ def _charge(tx: Tx, account: str, given: dict) -> dict:
             int(tx.now),
         ],
     )
-    return _find(tx, account, given["key"])
+    return shown(_row(tx, account, given["key"]))
 
 
-def _find(tx: Tx, account: str, key: str) -> dict | None:
-    sql = "SELECT * FROM direct_payments WHERE account = ? AND key = ?"
-    row = tx.execute(sql, [account, key]).fetchone()
-    return shown(row) if row else None
+def _row(tx: Tx, account: str, key: str):
+    return tx.execute("SELECT * FROM direct_payments WHERE account = ? AND key = ?", [account, key]).fetchone()
 
 
 def shown(row) -> dict:
@@ -91,10 +91,10 @@ async def look_up(request: Request) -> Response:
         account = await world.account(secret_key(request))
     except ApiError as error:
         return JSONResponse({"error": str(error)}, error.status)
-    payment = await world.books.read(lambda tx: _find(tx, account, request.path_params["key"]))
-    if payment is None:
+    row = await world.books.read(lambda tx: _row(tx, account, request.path_params["key"]))
+    if row is None:
         return JSONResponse({"error": "Nothing was charged under this key."}, 404)
-    return JSONResponse(payment)
+    return JSONResponse(shown(row))
 
 
 ROUTES = [

@@ -26,7 +26,7 @@ def create(tx: Tx, call: Call) -> dict:
 
 
 def add(tx: Tx, *, account: str, url_: str, secret: str, events: list[str]) -> dict:
-    endpoint = {
+    endpoint: dict = {
         "id": ids.new("we"),
         "object": "webhook_endpoint",
         "api_version": None,

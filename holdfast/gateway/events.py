@@ -8,7 +8,9 @@ from holdfast.gateway.lists import page
 from holdfast.gateway.params import LISTED, boolean, many, text
 from holdfast.gateway.tx import Tx
 
-UNKNOWN_TYPE = "payment_intent.settlement_rerouted"  # A type of the future, for receivers that must stay calm.
+# Of the future, for receivers that must stay calm.
+UNKNOWN_TYPE = "payment_intent.settlement_rerouted"
+UNKNOWN_STATUS = "rerouted"
 
 
 def emit(
@@ -28,11 +30,15 @@ def emit(
     for endpoint in endpoints:
         _send(tx, event, endpoint, moods)
     for mood in moods:
-        tx.world.count(f"mood {mood.name}")
+        tx.world.count_mood(mood.name, type_)
         if mood.name == "webhook_duplicate_other_id":
             _emit_twin(tx, account, {**event, "id": ids.new("evt")}, endpoints)
         if mood.name == "unknown_event":
             twin = {**event, "id": ids.new("evt"), "type": UNKNOWN_TYPE}
+            _emit_twin(tx, account, twin, endpoints)
+        if mood.name == "unknown_status":
+            data = {"object": {**obj, "status": UNKNOWN_STATUS}}
+            twin = {**event, "id": ids.new("evt"), "type": f"{obj['object']}.updated", "data": data}
             _emit_twin(tx, account, twin, endpoints)
     tx.world.wake_deliveries()
     return event

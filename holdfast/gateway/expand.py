@@ -31,7 +31,7 @@ def _walk(tx: Tx, node: dict, steps: list[str], path: str) -> None:
         for item in node["data"]:
             _walk(tx, item, rest, path)
         return
-    include = INCLUDABLE.get((node.get("object"), step))
+    include = INCLUDABLE.get((node.get("object", ""), step))
     if include and step not in node:
         node[step] = include(tx, node)
     if step not in node:
@@ -39,7 +39,7 @@ def _walk(tx: Tx, node: dict, steps: list[str], path: str) -> None:
     value = node[step]
     if isinstance(value, str):
         kind = kind_of(value)
-        if kind is None:
+        if not kind:
             raise invalid(f"This property cannot be expanded ({path}).", param="expand")
         node[step] = value = tx.get(kind, value)
     if isinstance(value, dict):

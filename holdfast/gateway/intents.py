@@ -26,7 +26,7 @@ def add(tx: Tx, session: dict, *, account: str) -> dict:
     private = tx.private(session["id"])
     data = private["payment_intent_data"]
     id_ = ids.new("pi")
-    intent = NULLS | {
+    intent: dict = NULLS | {
         "id": id_,
         "object": "payment_intent",
         "amount": session["amount_total"],
@@ -92,7 +92,7 @@ def succeed(tx: Tx, intent: dict, *, account: str, amount: int, request: dict = 
     announce(tx, intent, "succeeded", account=account, request=request)
 
 
-def abandon(tx: Tx, intent: dict, *, account: str, reason: str, request: dict = NOBODY) -> None:
+def abandon(tx: Tx, intent: dict, *, account: str, reason: str | None, request: dict = NOBODY) -> None:
     intent |= {
         "amount_capturable": 0,
         "canceled_at": int(tx.now),

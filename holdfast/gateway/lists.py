@@ -11,7 +11,8 @@ COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 def page(tx: Tx, call: Call, kind: str, *, where: str = "", values: list | None = None, **columns) -> dict:
     """`{"object": "list", …}` of one kind. `columns` that are None do not filter."""
-    conditions, bound = ["account = ?", "kind = ?"], [call.account, kind]
+    conditions = ["account = ?", "kind = ?"]
+    bound: list = [call.account, kind]
     for name, value in columns.items():
         if value is not None:
             conditions.append(f"{name} = ?")

@@ -34,8 +34,8 @@ button.quiet { background: none; border: 1px solid var(--soft); color: inherit }
 .back { display: block; text-align: center; color: var(--soft); padding: .5rem }
 .alert { color: var(--bad); background: var(--badpaper); border: 1px solid currentColor; border-radius: .5rem;
   padding: .75rem; margin: 0 0 1rem }
-details { color: var(--soft); font-size: .875rem } dl { margin: .5rem 0 0 } dt { font-family: ui-monospace, monospace;
-  color: var(--ink) } dd { margin: 0 0 .5rem }
+details { color: var(--soft); font-size: .875rem } dl { margin: .5rem 0 0 } summary { padding: .75rem 0; cursor: pointer }
+dt button { padding: .5rem; margin-top: .5rem; font-family: ui-monospace, monospace } dd { margin: .125rem 0 .75rem }
 """
 
 
@@ -64,11 +64,10 @@ def pay(session: dict, items: list[dict], *, declined: str = "", card: str = car
 <section aria-labelledby="order"><h1 id="order">Your order</h1><p class="sum">{sum_}</p>{_items(items)}</section>
 <section aria-labelledby="pay"><h2 id="pay">Pay by card</h2>{alert}
 <form method="post" action="/pay/{escape(session["id"])}">
-<label for="card">Card number</label>
+<label for="card">Card number</label><p id="hint" class="badge">A test card; others are listed below.</p>
 <input id="card" name="card" inputmode="numeric" autocomplete="off" required value="{escape(card)}"
- aria-describedby="cards"{invalid}>
-<button>Pay {sum_}</button></form>{_back(session)}</section>
-{_magic()}"""
+ aria-describedby="hint"{invalid}>
+<button>Pay {sum_}</button>{_back(session)}{_magic()}</form></section>"""
     return frame(f"Pay {amount(session['amount_total'], session['currency'])}", body)
 
 
@@ -92,9 +91,15 @@ def _back(session: dict) -> str:
 
 
 def _magic() -> str:
-    spaced = ((" ".join(c.number[i : i + 4] for i in range(0, 16, 4)), c.title) for c in cards.ALL)
-    rows = "".join(f"<dt>{number}</dt><dd>{escape(title)}</dd>" for number, title in spaced)
-    return f'<section><details id="cards" open><summary>Cards to try</summary><dl>{rows}</dl></details></section>'
+    """Each pays at one press: its button comes after the text field, and the last `card` of a form counts."""
+
+    def row(card: cards.Card) -> str:
+        spaced = " ".join(card.number[i : i + 4] for i in range(0, 16, 4))
+        button = f'<button class="quiet" name="card" value="{card.number}">{spaced}</button>'
+        return f"<dt>{button}</dt><dd>{escape(card.title)}</dd>"
+
+    rows = "".join(map(row, cards.ALL))
+    return f"<details><summary>Pay with another test card</summary><dl>{rows}</dl></details>"
 
 
 def challenge(session: dict) -> str:

@@ -20,8 +20,13 @@ WEBHOOK_MOODS = (
     "webhook_duplicate_other_id",
     "clock_skew",
     "unknown_event",
+    "unknown_status",
 )
-ALL_MOODS = ("latency", *REQUEST_MOODS, *WEBHOOK_MOODS)
+MONEY_MOODS = {  # Drawn when a payment or a refund is made; the operations are called `payment` and `refund`.
+    "payment": ("dashboard_refund", "dispute"),
+    "refund": ("refund_pending", "refund_bounce"),
+}
+ALL_MOODS = ("latency", *REQUEST_MOODS, *WEBHOOK_MOODS, *MONEY_MOODS["payment"], *MONEY_MOODS["refund"])
 
 DIRECT = "POST /fake-gateway/start/"
 # Its 500 means "not charged", always; so the moods that answer 500 after a commit do not exist there.
@@ -106,6 +111,13 @@ class Moods:
             if ordered:
                 return [ordered]
             return [self._mood(name) for name in WEBHOOK_MOODS if self._hit(type_, name)]
+
+    def for_money(self, what: str) -> str | None:
+        """What will happen later to this payment or refund, if anything."""
+        with self._lock:
+            if ordered := self._ordered(what, MONEY_MOODS[what]):
+                return ordered.name
+            return next((name for name in MONEY_MOODS[what] if self._hit(what, name)), None)
 
     def somewhere_within(self, seconds: float) -> float:
         with self._lock:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from holdfast.gateway import balance, charges, ids, intents
 from holdfast.gateway.cards import Card
 from holdfast.gateway.events import emit
+from holdfast.gateway.sessions import customer
 from holdfast.gateway.tx import Tx
 
+PAYER = "payer@example.com"  # The page asks for no address; Stripe's always has one.
 CHALLENGE_FAILED = Card(
     "",
     "decline",
@@ -144,8 +146,10 @@ def _approve(tx: Tx, session: dict, intent: dict, account: str, card: Card) -> O
     emit(tx, account=account, type_="charge.succeeded", obj=charge, mute=muted)
     intents.succeed(tx, intent, account=account, amount=intent["amount"])
     outcome = _complete(tx, session, account, payment_status="paid")
-    if card.after == "dispute":
-        tx.set_alarm(charge["id"], "dispute", tx.world.moods.settings["async_after_s"])
+    later = card.after or tx.world.moods.for_money("payment")
+    if later in ("dispute", "dashboard_refund"):
+        tx.world.count_mood(later, "payment")
+        tx.set_alarm(charge["id"], later, tx.world.moods.settings["async_after_s"])
     return outcome
 
 
@@ -167,6 +171,7 @@ def _take(tx: Tx, charge: dict, account: str) -> None:
 
 def _complete(tx: Tx, session: dict, account: str, *, payment_status: str) -> Outcome:
     session |= {"status": "complete", "payment_status": payment_status, "url": None}
+    session["customer_details"] = session["customer_details"] or customer(PAYER)
     tx.save(session)
     tx.stop_alarm(session["id"], "expire")
     muted = tx.muted(session["id"])

@@ -25,7 +25,7 @@ def send_all(tx: Tx, *, account: str) -> list[dict]:
 
 
 def _send(tx: Tx, account: str, currency: str, amount: int) -> dict:
-    payout = NULLS | {
+    payout: dict = NULLS | {
         "id": ids.new("po"),
         "object": "payout",
         "amount": amount,

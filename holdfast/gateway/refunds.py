@@ -61,10 +61,10 @@ def add(
     if amount > left:
         message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
         raise refused(message, param="amount")
-    after = cards.BY_NUMBER[tx.private(charge["id"])["card"]].after
+    after = cards.BY_NUMBER[tx.private(charge["id"])["card"]].after or tx.world.moods.for_money("refund")
     refund = _refund(tx, charge, amount=amount, reason=reason, metadata_=metadata_ or {})
-    refund["status"] = "pending" if after == "slow_refund" else "succeeded"
-    refund["pending_reason"] = "processing" if after == "slow_refund" else None
+    refund["status"] = "pending" if after == "refund_pending" else "succeeded"
+    refund["pending_reason"] = "processing" if after == "refund_pending" else None
     transaction = balance.book(
         tx,
         account=account,
@@ -76,8 +76,9 @@ def add(
     )
     refund["balance_transaction"] = transaction["id"]
     tx.add(refund, account=account)
-    if after in ("slow_refund", "refund_bounces"):
-        action = "refund_succeeds" if after == "slow_refund" else "refund_fails"
+    if after in ("refund_pending", "refund_bounce"):
+        tx.world.count_mood(after, "refund")
+        action = "refund_succeeds" if after == "refund_pending" else "refund_fails"
         tx.set_alarm(refund["id"], action, tx.world.moods.settings["refund_after_s"])
     _tell_charge(tx, charge, by=amount)
     muted = tx.muted(charge["payment_intent"])

@@ -106,7 +106,7 @@ def _session(call: Call, given: dict, *, amount: int, currency_: str, now: int) 
         "custom_fields": [],
         "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
         "customer_creation": given.get("customer_creation", "if_required"),
-        "customer_details": _customer(given.get("customer_email")),
+        "customer_details": customer(given.get("customer_email")),
         "customer_email": given.get("customer_email"),
         "discounts": [],
         "expires_at": _expires_at(given.get("expires_at"), now),
@@ -139,7 +139,7 @@ def _expires_at(asked: int | None, now: int) -> int:
     return asked
 
 
-def _customer(email: str | None) -> dict | None:
+def customer(email: str | None) -> dict | None:
     if email is None:
         return None
     nothing = dict.fromkeys(("address", "business_name", "individual_name", "name", "phone"))

@@ -1,4 +1,4 @@
-"""Small helpers of shape."""
+"""The many wire fields that the sandbox always leaves null."""
 
 
 def words(text: str) -> list[str]:

@@ -20,8 +20,9 @@ KINDS = {  # How an id's prefix names its kind, and how errors call it.
 TITLES = dict(KINDS.values())
 
 
-def kind_of(id_: str) -> str | None:
-    return KINDS.get(id_.split("_", 1)[0], (None,))[0]
+def kind_of(id_: str) -> str:
+    """The kind that an id's prefix tells, or an empty string."""
+    return KINDS.get(id_.split("_", 1)[0], ("", ""))[0]
 
 
 class Tx:

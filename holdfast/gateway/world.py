@@ -28,6 +28,11 @@ class World:
     def count(self, name: str, by: int = 1) -> None:
         self.books.count(name, by)
 
+    def count_mood(self, mood: str, where: str) -> None:
+        """A mood really happened: counted by itself and by operation or event type."""
+        self.books.count(f"mood {mood}")
+        self.books.count(f"mood {mood} at {where}")
+
     def wake_deliveries(self) -> None:
         """From any thread. The loop looks after the commit at the earliest, because it reads committed rows only."""
         self._loop.call_soon_threadsafe(self._loop.call_later, 0.001, self.deliveries_wanted.set)

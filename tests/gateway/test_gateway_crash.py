@@ -114,3 +114,10 @@ def test_account_given_at_the_start_hears_webhooks_and_reset_empties_the_books(t
         gateway.control("POST", "/reset")
         assert (gateway.books()["sessions"], gateway.books()["payments"]) == (0, [])
         assert shop.order().status == "open"
+
+
+def test_second_gateway_on_the_same_port_or_books_does_not_start(gateway, tmp_path):
+    for second in (GatewayProcess(tmp_path, port=gateway.port), GatewayProcess(gateway.books_dir)):
+        with pytest.raises(RuntimeError, match="did not start"):
+            second.start()
+    assert gateway.books()["sessions"] >= 0

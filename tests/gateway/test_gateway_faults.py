@@ -71,6 +71,7 @@ def test_mood_ordered_twice_hits_two_calls_and_is_counted(shop):
             shop.v1.refunds.list()
     assert shop.v1.refunds.list().data == []
     assert shop.books()["counters"]["mood fail_before"] == before + 2
+    assert shop.books()["counters"]["mood fail_before at GET /v1/refunds"] >= 2
     assert shop.gateway.control("GET", "/moods")["next"] == []
 
 

@@ -50,6 +50,13 @@ def test_declined_card_shows_the_reason_and_the_form_again(shop):
     assert press(session, APPROVED).status_code == 303
 
 
+def test_button_of_another_card_counts_more_than_the_text_field(shop):
+    session = shop.order()
+    body = {"card": [APPROVED, DECLINED]}
+    assert httpx.post(session.url, data=body).status_code == 402
+    assert f'name="card" value="{DECLINED}"' in httpx.get(session.url).text
+
+
 def test_unknown_number_tries_nothing(shop):
     session = shop.order()
     assert press(session, '"><script>').status_code == 402

@@ -145,3 +145,26 @@ def test_control_calls_refuse_nonsense_calmly(shop):
     with pytest.raises(httpx.HTTPStatusError) as refused:
         shop.gateway.control("POST", "/payments/pi_nobody/settle", outcome="failed")
     assert refused.value.response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("mood", "event", "balance"), [("dashboard_refund", "charge.refunded", -88), ("dispute", "charge.dispute.created", -1588)]
+)
+def test_payment_moods_take_the_money_back_later(shop, mood, event, balance):
+    shop.gateway.mood_next("payment", mood)
+    assert shop.paid(1999).payment_status == "paid"
+    wait_until(lambda: event in shop.recorded())
+    assert shop.books()["balance_minor"] == {"usd": balance}
+
+
+@pytest.mark.parametrize(
+    ("mood", "first", "last", "refunded"),
+    [("refund_pending", "pending", "succeeded", 1999), ("refund_bounce", "succeeded", "failed", 0)],
+)
+def test_refund_moods_change_the_refund_later(shop, mood, first, last, refunded):
+    session = shop.paid(1999)
+    shop.gateway.mood_next("refund", mood)
+    made = refund(shop, session)
+    assert made.status == first
+    wait_until(lambda: shop.v1.refunds.retrieve(made.id).status == last)
+    assert [each["refunded_minor"] for each in shop.books()["payments"]] == [refunded]

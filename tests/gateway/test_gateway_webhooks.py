@@ -202,3 +202,13 @@ def test_receiver_that_comes_up_late_hears_everything(tmp_path):
         wait_until(lambda: gateway.control("GET", f"/events/{event.id}/deliveries")["deliveries"][0]["attempts"] >= 2)
         gateway.listen(shop.key, webhook_url=shop.webhook_url, webhook_secret=WEBHOOK_SECRET)
         assert shop.hear(1) == ["checkout.session.expired"]
+
+
+def test_event_with_an_unknown_status_comes_along_and_changes_nothing(shop):
+    session = shop.paid()
+    shop.gateway.mood_next("refund.created", "unknown_status")
+    made = shop.v1.refunds.create({"payment_intent": session.payment_intent})
+    shop.hear(7)
+    [odd] = [event for event in shop.events() if event["type"] == "refund.updated"]
+    assert odd["data"]["object"]["status"] == "rerouted"
+    assert shop.v1.refunds.retrieve(made.id).status == "succeeded"
