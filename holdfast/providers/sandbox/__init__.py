@@ -1,0 +1,1 @@
+"""The direct gateway of the sandbox: one call charges, no page, no webhooks."""

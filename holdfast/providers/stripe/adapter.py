@@ -1,0 +1,202 @@
+"""Stripe's Checkout Sessions behind our contract. https://docs.stripe.com/payments/checkout"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import stripe
+
+from holdfast.kernel import clock, limits
+from holdfast.providers.contract import (
+    AccountHandle,
+    Declined,
+    Incoming,
+    Kind,
+    NotSent,
+    ProviderReport,
+    Purchase,
+    Source,
+    Unknown,
+)
+from holdfast.providers.stripe import reading, request, signature
+from holdfast.providers.stripe.asking import Refusal, ask
+
+#: Everything of a session that a report may need, in one answer.
+EXPANDED = ["payment_intent.latest_charge"]
+#: A search looks this much around the time of the attempt: clocks differ.
+LOOKUP_MARGIN = timedelta(minutes=10)
+#: Sessions that a search reads, a hundred to a page, before it gives up rather than claim that there is none.
+LOOKUP_SESSIONS = 10_000
+#: The events that can move a payment, with what their object is. Refunds and disputes are not read here.
+SESSION_EVENTS = frozenset(
+    [
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed",
+        "checkout.session.expired",
+    ]
+)
+INTENT_EVENTS = frozenset(
+    [
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+        "payment_intent.canceled",
+        "payment_intent.amount_capturable_updated",
+    ]
+)
+
+
+class StripeAdapter:
+    """Credentials: `{"secret_key": "sk_…", "webhook_secrets": ["whsec_…", …], "api_base": another address than Stripe's}`."""
+
+    name = "stripe"
+
+    def compose(self, purchase: Purchase) -> dict[str, Any]:
+        return request.compose(purchase)
+
+    def open(self, *, request: Mapping[str, Any], key: str, account: AccountHandle) -> ProviderReport:
+        """Raises NotSent, Unknown, Declined (FAILED: there is no session, and this key will never make one)."""
+        body: Any = dict(request)
+        try:
+            session = ask(account, lambda client: client.v1.checkout.sessions.create(body, {"idempotency_key": key}))
+        except Refusal as refusal:
+            return self._after_refusal(refusal, request=request, account=account)
+        return reading.of_session(session.to_dict(), account=account, source=Source.REPLY)
+
+    def _after_refusal(self, refusal: Refusal, *, request: Mapping[str, Any], account: AccountHandle) -> ProviderReport:
+        """A no is final only if no session exists. When an earlier try may have made one (S-71), we look.
+
+        A refused `expires_at` means that we ask late, so there was probably an earlier try.
+        """
+        reference = request["client_reference_id"]
+        if not refusal.certain or refusal.param == "expires_at":
+            found = _or_unknown(lambda: self.fetch(reference=reference, provider_id=None, account=account))
+            if found:
+                return found
+        raise Declined(
+            ProviderReport(
+                provider=self.name,
+                account_id=account.id,
+                live=account.live,
+                kind=Kind.FAILED,
+                source=Source.REPLY,
+                reference=reference,
+                occurred_at=clock.now(),
+                raw_status=refusal.code[: reading.MAX_STATUS],
+                detail={"message": refusal.message, "param": refusal.param, "request_id": refusal.request_id},
+            )
+        )
+
+    def close(self, *, provider_id: str, key: str, account: AccountHandle) -> ProviderReport:
+        """Expire the session. Raises NotSent, Unknown; one that was paid first is reported as what it is."""
+        try:
+            session = ask(account, lambda client: client.v1.checkout.sessions.expire(provider_id, {}, {"idempotency_key": key}))
+        except Refusal as refusal:
+            return self._not_closed(refusal, provider_id=provider_id, account=account)
+        return reading.of_session(session.to_dict(), account=account, source=Source.REPLY)
+
+    def _not_closed(self, refusal: Refusal, *, provider_id: str, account: AccountHandle) -> ProviderReport:
+        """Stripe expires open sessions only, so it is usually complete or expired already."""
+        report = _or_unknown(lambda: self._retrieve(provider_id, account))
+        if report.kind is not Kind.OPENED:
+            return report
+        if not refusal.replayed:
+            raise Unknown(f"Stripe does not close the open session: {refusal}")
+        # The key keeps an old 500 for ever. Expiring moves no money and can be done once only, so here a new key is safe.
+        try:
+            session = ask(account, lambda client: client.v1.checkout.sessions.expire(provider_id))
+        except (Refusal, NotSent) as again:
+            raise Unknown(f"Stripe does not close the open session: {again}") from again
+        return reading.of_session(session.to_dict(), account=account, source=Source.REPLY)
+
+    def fetch(
+        self,
+        *,
+        reference: str,
+        provider_id: str | None,
+        account: AccountHandle,
+        since: datetime | None = None,
+    ) -> ProviderReport | None:
+        """Raises NotSent, Unknown. None only after a search that saw every session of the time in question."""
+        try:
+            id_ = provider_id or self._find(reference, account=account, since=since)
+        except Refusal as refusal:
+            raise Unknown(f"Stripe refused the search: {refusal}") from refusal
+        return self._retrieve(id_, account) if id_ else None
+
+    def _retrieve(self, provider_id: str, account: AccountHandle) -> ProviderReport:
+        """Stripe forgets no session. One that it does not know belongs to another key, and may be paid there."""
+        expand: Any = {"expand": EXPANDED}
+        try:
+            session = ask(account, lambda client: client.v1.checkout.sessions.retrieve(provider_id, expand))
+        except Refusal as refusal:
+            raise Unknown(f"Stripe does not show session {provider_id} to this secret key: {refusal}") from refusal
+        return reading.of_session(session.to_dict(), account=account, source=Source.POLL)
+
+    def _find(self, reference: str, *, account: AccountHandle, since: datetime | None) -> str | None:
+        """The id of the session that carries our reference, newest first. Raises Unknown when there are too many to read."""
+        filters: Any = {"limit": 100, **created_about(reference, since)}
+
+        def search(client: stripe.StripeClient) -> str | None:
+            sessions = client.v1.checkout.sessions.list(filters).auto_paging_iter()
+            for number, session in enumerate(sessions):
+                if number >= LOOKUP_SESSIONS:
+                    raise Unknown(f"There are more than {LOOKUP_SESSIONS} sessions to search through.")
+                if reading.reference(session.to_dict()) == reference:
+                    return session.id
+            return None
+
+        return ask(account, search)
+
+    def verify(
+        self, *, headers: Mapping[str, str], body: bytes, credentials: Mapping[str, Any], now: datetime
+    ) -> Sequence[Incoming]:
+        secrets = credentials.get("webhook_secrets")
+        return [signature.verify(header=headers.get("stripe-signature"), body=body, secrets=secrets, now=now)]
+
+    def read(self, *, body: bytes, type: str, account: AccountHandle) -> ProviderReport | None:
+        """Never raises: an event of a kind that we act on, but cannot read, is reported as UNREADABLE."""
+        if type not in SESSION_EVENTS | INTENT_EVENTS:
+            return None
+        try:
+            event = json.loads(body)
+            subject, told_at = event["data"]["object"], reading.moment(event["created"])
+            same_mode = event["livemode"] is subject["livemode"]
+        except (ValueError, LookupError, TypeError, RecursionError) as why:
+            return reading.unreadable({}, why, account=account, source=Source.WEBHOOK, told_at=None)
+        if not same_mode:
+            odd = reading.Puzzling("the event and its object are not of the same mode")
+            return reading.unreadable(subject, odd, account=account, source=Source.WEBHOOK, told_at=told_at)
+        if type in INTENT_EVENTS:
+            return reading.of_intent(subject, account=account, source=Source.WEBHOOK, told_at=told_at)
+        failed = type == "checkout.session.async_payment_failed"
+        return reading.of_session(subject, account=account, source=Source.WEBHOOK, told_at=told_at, async_failed=failed)
+
+
+def created_about(reference: str, since: datetime | None) -> dict[str, Any]:
+    """The filter `created` of a search for our payment: from a little before it was made to the last use of its key.
+
+    Our payment ids are UUIDv7, so they tell in real time when they were made, which `since` (business time, moved by
+    drills) may not.
+    """
+    made = [since] if since else []
+    try:
+        id_ = UUID(hex=reference)
+        if id_.version == 7:
+            made.append(datetime.fromtimestamp((id_.int >> 80) / 1000, UTC))
+    except (ValueError, OverflowError):
+        pass
+    if not made:
+        return {}
+    first, last = min(made) - LOOKUP_MARGIN, max(made) + limits.KEY_SAFE_AGE + LOOKUP_MARGIN
+    return {"created": {"gte": int(first.timestamp()), "lte": int(last.timestamp())}}
+
+
+def _or_unknown(question: Callable[[], Any]) -> Any:
+    """A second question within a first: if it cannot be asked, the first stays unknown, whatever the second would say."""
+    try:
+        return question()
+    except NotSent as error:
+        raise Unknown(f"It could not be looked up: {error.detail}") from error
