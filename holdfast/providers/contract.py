@@ -41,8 +41,9 @@ class ProviderReport:
     """A provider's word about one attempt.
 
     `reference` is our payment id in hex, as we gave it to the provider and it gave it back; `provider_id` its id of the
-    attempt; `object_id` its id of what moved money (a charge). Amounts are minor units of `currency` and stand only where
-    money is spoken of: the amount authorized or captured by that object so far, never a difference.
+    attempt; `object_id` its id of what moved money, the same by whatever path we learned of it. Amounts are minor units of
+    `currency` and stand only where money is spoken of: the amount authorized or captured by that object so far, never a
+    difference.
     """
 
     provider: str
@@ -106,15 +107,26 @@ class Unproven(Refused):
 
 
 class NotSent(Broken):
-    """It certainly never reached the provider: asking again with the same key is safe and right."""
+    """It certainly never reached the provider: asking again with the same key is safe and right.
+
+    Speaks of this question only: where an earlier one with the same key was Unknown, it stays so.
+    """
 
 
 class Unknown(Broken):
-    """We asked and do not know what happened. Only the provider's word may end this."""
+    """We asked and do not know what happened. Only the provider's word may end this.
+
+    Ask again with the same key, or `fetch`. A `fetch` that finds nothing does not end it: the request may still be on its
+    way. It allows asking again with the same key, never with a new one.
+    """
 
 
 class Declined(Exception):
-    """The provider understood and said no; `report` says what it said. Not an error of anybody."""
+    """The provider understood and said no; `report` says what it said. Not an error of anybody.
+
+    Raised by `open` only, with a report of kind FAILED: nothing exists at the provider that could take the money, and this
+    key will never make it. The adapter has looked where an earlier try could have left something.
+    """
 
     def __init__(self, report: ProviderReport) -> None:
         self.report = report
@@ -138,7 +150,10 @@ class Provider(Protocol):
         ...
 
     def close(self, *, provider_id: str, key: str, account: AccountHandle) -> ProviderReport:
-        """Make sure that an attempt can no longer take money, or learn that it already did. Safe to repeat."""
+        """Make sure that an attempt can no longer take money, or learn that it already did. Safe to repeat.
+
+        Never returns OPENED: an attempt that stays open is Unknown.
+        """
         ...
 
     def fetch(
