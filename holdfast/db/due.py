@@ -1,11 +1,14 @@
-"""Rows that are due: the rows are the queue. Claiming moves `due_at` ahead by a lease and counts the try, in a transaction of its own."""
+"""Rows that are due: the rows are the queue.
+
+Claiming moves `due_at` ahead by a lease and counts the try, in a transaction of its own; settling sets it again.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Func
+from django.db.models import Func
 from django.db.models.expressions import Combinable, CombinedExpression
 from django.db.models.fields import DateTimeField
 
@@ -43,6 +46,3 @@ def claim(lane: str, *, batch: int = limits.BATCH, lease: timedelta = limits.LEA
             [lane, batch, lease.total_seconds()],
         )
         return [Claim(*row) for row in cursor.fetchall()]
-
-
-__all__ = ["Claim", "DatabaseNow", "F", "after", "claim"]

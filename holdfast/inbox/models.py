@@ -21,8 +21,10 @@ class Event(TenantRow, DueRow):
     received_at = models.DateTimeField()
     state = models.CharField(max_length=8, default="received")
     error = models.TextField(blank=True)
-    #: Set when a try begins and cleared when it ends in any way: what is still set belonged to a worker that died.
-    deaths = models.PositiveSmallIntegerField(default=0)
+    #: Tries that ended with a recorded failure. A claimed try (`attempts`) that is not among them ended a worker's life.
+    failures = models.PositiveIntegerField(default=0)
+    #: Tries announced before they began, because an earlier one ended without a word: a poison pill shows here.
+    announced = models.PositiveSmallIntegerField(default=0)
     order_id = models.UUIDField(null=True)
     payment_id = models.UUIDField(null=True)
     done_at = models.DateTimeField(null=True)

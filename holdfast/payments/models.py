@@ -136,6 +136,8 @@ class Fact(TenantRow):
     class Kind(models.TextChoices):
         AUTHORIZATION = "authorization"
         CAPTURE = "capture"
+        #: Money that does not fit what was asked for: kept apart, never counted as paid.
+        UNAPPLIED = "unapplied"
 
     payment = TenantKey(Payment)
     account = TenantKey("merchants.Account")

@@ -48,9 +48,7 @@ GRANT EXECUTE ON FUNCTION holdfast_payload_months(int) TO holdfast_app;
 SELECT holdfast_payload_months(2);
 """
 
-PAYLOAD_WALL = holdfast.db.laws.TenantWall(
-    column="merchant_id", name="db_payload_tenant", rights="SELECT, INSERT"
-)
+PAYLOAD_WALL = holdfast.db.laws.TenantWall(column="merchant_id", name="db_payload_tenant", rights="SELECT, INSERT")
 
 
 class Migration(migrations.Migration):
@@ -118,9 +116,7 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["subject_id", "id"], name="db_transition_subject")],
                 "constraints": [
                     holdfast.db.laws.AppendOnly(name="db_transition_append_only"),
-                    holdfast.db.laws.TenantWall(
-                        column="merchant_id", name="db_transition_tenant", rights="SELECT"
-                    ),
+                    holdfast.db.laws.TenantWall(column="merchant_id", name="db_transition_tenant", rights="SELECT"),
                 ],
             },
         ),

@@ -48,9 +48,9 @@ CREATE FUNCTION holdfast_receive(
       AS a (merchant_id, account_id, provider, id, event_id, type, created_at, payload_id, hash, headers, body, delivery_id)
   ), fresh AS (
     INSERT INTO public.inbox_event (id, merchant_id, account_id, provider, provider_event_id, type, payload_id, payload_sha256,
-        provider_created_at, received_at, state, error, deaths, attempts, due_at)
+        provider_created_at, received_at, state, error, failures, announced, attempts, due_at)
     SELECT id, merchant_id, account_id, provider, event_id, type, payload_id, hash, created_at, public.holdfast_now(),
-        'received', '', 0, 0, public.holdfast_now() FROM arrived
+        'received', '', 0, 0, 0, public.holdfast_now() FROM arrived
     ON CONFLICT (account_id, provider_event_id) DO NOTHING
     RETURNING payload_id
   ), stored AS (
@@ -63,10 +63,19 @@ CREATE FUNCTION holdfast_receive(
   SELECT count(*)::int FROM fresh
 $$;
 
-REVOKE ALL ON FUNCTION holdfast_find_key(text), holdfast_find_account(text, uuid), holdfast_claim_due(text, int, float8),
+-- Housekeeping of every merchant: keys whose time is over.
+CREATE FUNCTION holdfast_sweep_keys(batch int) RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+  WITH gone AS (
+    DELETE FROM public.idempotency_key WHERE id IN (
+      SELECT id FROM public.idempotency_key WHERE expires_at < public.holdfast_now() LIMIT least(batch, 10000) FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+  SELECT count(*)::int FROM gone
+$$;
+
+REVOKE ALL ON FUNCTION holdfast_sweep_keys(int), holdfast_find_key(text), holdfast_find_account(text, uuid), holdfast_claim_due(text, int, float8),
   holdfast_receive(uuid[], uuid[], text[], uuid[], text[], text[], timestamptz[], uuid[], text[], jsonb[], bytea[], uuid[])
   FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION holdfast_find_key(text), holdfast_find_account(text, uuid), holdfast_claim_due(text, int, float8),
+GRANT EXECUTE ON FUNCTION holdfast_sweep_keys(int), holdfast_find_key(text), holdfast_find_account(text, uuid), holdfast_claim_due(text, int, float8),
   holdfast_receive(uuid[], uuid[], text[], uuid[], text[], text[], timestamptz[], uuid[], text[], jsonb[], bytea[], uuid[])
   TO holdfast_app;
 
@@ -80,6 +89,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO holdfast_app;
 """
 
 UNDO = """
+DROP FUNCTION holdfast_sweep_keys(int);
 DROP FUNCTION holdfast_find_key(text);
 DROP FUNCTION holdfast_find_account(text, uuid);
 DROP FUNCTION holdfast_claim_due(text, int, float8);

@@ -1,0 +1,125 @@
+"""Writes of carts. Every change locks the cart row first, so that changes have an order and none is lost."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from holdfast.carts.models import Cart, CartLine
+from holdfast.carts.states import CART
+from holdfast.db import due
+from holdfast.db.moves import Cause, lock, move
+from holdfast.kernel import limits
+from holdfast.kernel.errors import Conflict, NotFound, Refused
+
+
+class CartLocked(Conflict):
+    """This cart is in checkout and cannot be changed. Reopen it to change it."""
+
+
+class CartFull(Refused):
+    """A cart takes no more lines."""
+
+
+class QuantityTooLarge(Refused):
+    """That is more than one line may hold."""
+
+
+def create(
+    *,
+    merchant_id: UUID,
+    token_sha256: str,
+    currency: str,
+    region: str,
+    now: datetime,
+    copy_of: UUID | None = None,
+) -> Cart:
+    """A new, empty cart of a guest."""
+    return Cart.objects.create(
+        merchant_id=merchant_id,
+        token_sha256=token_sha256,
+        currency=currency,
+        region=region,
+        copy_of_id=copy_of,
+        moved=Cause("created", actor="shopper").as_json(),
+        due_at=now + limits.CART_TTL,
+        created_at=now,
+    )
+
+
+def lock_active(cart_id: UUID) -> Cart:
+    """The cart under its lock. Raises NotFound, CartLocked."""
+    cart = lock(Cart.objects.all(), cart_id, "cart")
+    if cart.state != "active":
+        raise CartLocked
+    return cart
+
+
+def add_line(
+    cart: Cart, *, variant_id: UUID, slot_id: UUID | None, quantity: int, unit_price_minor: int, now: datetime
+) -> CartLine:
+    """Add a quantity of a variant; a line that is there grows and keeps its price. Raises CartFull, QuantityTooLarge."""
+    line = CartLine.objects.filter(cart=cart, variant_id=variant_id, slot_id=slot_id).first()
+    if line is None:
+        if CartLine.objects.filter(cart=cart).count() >= limits.MAX_CART_LINES:
+            raise CartFull(f"A cart takes at most {limits.MAX_CART_LINES} lines.")
+        line = CartLine(
+            merchant_id=cart.merchant_id,
+            cart=cart,
+            variant_id=variant_id,
+            slot_id=slot_id,
+            quantity=quantity,
+            unit_price_minor=unit_price_minor,
+            priced_at=now,
+        )
+        line.save(force_insert=True)
+    else:
+        _resize(line, line.quantity + quantity)
+    touch(cart)
+    return line
+
+
+def change_line(cart: Cart, *, line_id: UUID, quantity: int) -> None:
+    """Set a line's quantity; 0 removes it. Raises NotFound, QuantityTooLarge."""
+    line = CartLine.objects.filter(cart=cart, pk=line_id).first()
+    if line is None:
+        raise NotFound("There is no such line in this cart.")
+    if quantity == 0:
+        line.delete()
+    else:
+        _resize(line, quantity)
+    touch(cart)
+
+
+def reprice(cart: Cart, prices: dict[UUID, int], *, now: datetime) -> None:
+    """Take new unit prices by line id: the shopper saw and accepted them."""
+    for line_id, price in prices.items():
+        CartLine.objects.filter(cart=cart, pk=line_id).update(unit_price_minor=price, priced_at=now)
+
+
+def set_region(cart: Cart, *, region: str) -> None:
+    """Where it goes decides tax and shipping."""
+    Cart.objects.filter(pk=cart.pk).update(region=region)
+    touch(cart)
+
+
+def touch(cart: Cart) -> None:
+    """Count a change, and start the time of abandonment anew."""
+    Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1, due_at=due.after(limits.CART_TTL))
+
+
+def lock_for_good(cart: Cart, *, cause: Cause) -> None:
+    """Checkout took it: nobody changes it any more, by any path."""
+    move(cart, "locked", machine=CART, cause=cause, due_at=None)
+
+
+def abandon(cart: Cart, *, cause: Cause) -> None:
+    """Nobody came back."""
+    move(cart, "abandoned", machine=CART, cause=cause, due_at=None)
+
+
+def _resize(line: CartLine, quantity: int) -> None:
+    if quantity > limits.MAX_QUANTITY:
+        raise QuantityTooLarge(f"A line holds at most {limits.MAX_QUANTITY}.")
+    line.quantity = quantity
+    line.save(update_fields=["quantity"])

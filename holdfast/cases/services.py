@@ -1,0 +1,40 @@
+"""Writes of cases."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from holdfast.cases.models import Case
+from holdfast.db.moves import Cause
+
+#: A person looks at money that fits nowhere within a working day.
+DEADLINE = timedelta(hours=24)
+
+
+def open_case(
+    *,
+    merchant_id: UUID,
+    kind: str,
+    cause: str,
+    summary: str,
+    proposal: str,
+    evidence: dict[str, Any],
+    order_id: UUID | None,
+    payment_id: UUID | None,
+    now: datetime,
+) -> None:
+    """Ask a person to decide. The same kind and cause is the same case: a second discovery adds nothing."""
+    row = Case(
+        merchant_id=merchant_id,
+        kind=kind,
+        cause=cause,
+        summary=summary[:300],
+        proposal=proposal[:300],
+        evidence=evidence,
+        order_id=order_id,
+        payment_id=payment_id,
+        moved=Cause(summary).as_json(),
+        opened_at=now,
+        deadline_at=now + DEADLINE,
+    )
+    Case.objects.bulk_create([row], ignore_conflicts=True)

@@ -1,0 +1,56 @@
+"""Reads of the catalogue."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from holdfast.catalog.models import Product, Variant
+from holdfast.kernel.errors import Refused
+
+
+class NotForSale(Refused):
+    """This is not for sale (any more)."""
+
+
+@dataclass(frozen=True)
+class ProductView:
+    """A product with its variants, in order."""
+
+    product: Product
+    variants: list[Variant]
+
+
+def sellable(variant_ids: Iterable[UUID]) -> dict[UUID, Variant]:
+    """Active variants of active products by id, with their product loaded. Raises NotForSale if one is missing."""
+    wanted = set(variant_ids)
+    rows = Variant.objects.select_related("product").filter(pk__in=wanted, active=True, product__active=True)
+    found = {row.pk: row for row in rows}
+    if wanted - found.keys():
+        raise NotForSale
+    return found
+
+
+def products(*, after: UUID | None, limit: int, search: str = "", kind: str = "") -> list[ProductView]:
+    """A page of active products in order of their ids, with active variants: two statements."""
+    query = Product.objects.filter(active=True).order_by("id")
+    if after:
+        query = query.filter(pk__gt=after)
+    if search:
+        query = query.filter(name__istartswith=search)
+    if kind:
+        query = query.filter(kind=kind)
+    return _with_variants(list(query[:limit]))
+
+
+def product(product_id: UUID) -> ProductView | None:
+    """One active product with its variants, or None."""
+    views = _with_variants(list(Product.objects.filter(pk=product_id, active=True)))
+    return views[0] if views else None
+
+
+def _with_variants(rows: list[Product]) -> list[ProductView]:
+    by_product: dict[UUID, list[Variant]] = {row.pk: [] for row in rows}
+    variants = Variant.objects.filter(product__in=list(by_product), active=True).order_by("position", "id")
+    for variant in variants:
+        by_product[variant.product_id].append(variant)
+    return [ProductView(row, by_product[row.pk]) for row in rows]

@@ -1,0 +1,20 @@
+"""Writes of contacts."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from holdfast.customers.models import Contact
+
+
+def record_contact(*, merchant_id: UUID, email: str, name: str, phone: str, address: dict[str, Any], now: datetime) -> Contact:
+    """Keep what a guest told us, in a row of its own that can be erased."""
+    return Contact.objects.create(
+        merchant_id=merchant_id,
+        email=email,
+        email_normalised=email.strip().lower(),
+        name=name,
+        phone=phone,
+        address=address,
+        created_at=now,
+    )

@@ -1,0 +1,82 @@
+"""What a client is told about an order and its payment, and the storing of final answers under their keys.
+
+The answer is stored by whoever applies the outcome (the request or recovery), so that a retry gets it byte for byte.
+"""
+
+import hashlib
+import hmac
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from config.settings import ENV
+from holdfast.idempotency import services as idempotency
+from holdfast.idempotency.services import Answer
+from holdfast.kernel import ids
+from holdfast.orders import queries as order_queries
+from holdfast.orders.models import Order
+from holdfast.payments.models import Payment
+
+
+def order_token(order_id: UUID) -> str:
+    """The lookup token of an order: unguessable, and the same each time it is asked for."""
+    secret = ENV.secret_key.get_secret_value() or "first-run"
+    return hmac.new(secret.encode(), b"order-token:" + order_id.bytes, hashlib.sha256).hexdigest()
+
+
+def order_json(order: Order, payment: Payment | None) -> dict[str, Any]:
+    """An order as its customer sees it. Amounts in minor units of `currency`."""
+    captured = payment.captured_minor if payment else 0
+    refunded = payment.refunded_minor if payment else 0
+    return {
+        "id": ids.shown("ord", order.pk),
+        "number": order.number,
+        "status": order_queries.public_status(order, captured_minor=captured, refunded_minor=refunded),
+        "state": order.state,
+        "currency": order.currency,
+        "total_minor": order.total_minor,
+        "placed_at": order.placed_at.isoformat(),
+        "expires_at": order.expires_at.isoformat(),
+        "paid_at": order.paid_at.isoformat() if order.paid_at else None,
+    }
+
+
+def payment_json(payment: Payment) -> dict[str, Any]:
+    """A payment as its customer sees it. `url` is where to pay while it is open."""
+    return {
+        "id": ids.shown("pay", payment.pk),
+        "provider": payment.provider,
+        "state": payment.state,
+        "amount_minor": payment.amount_minor,
+        "currency": payment.currency,
+        "url": payment.pay_url if payment.state == "open" else "",
+        "expires_at": payment.expires_at.isoformat(),
+    }
+
+
+def checkout(order: Order, payment: Payment) -> Answer:
+    """201 once the provider has spoken, 202 while nobody knows: then the order is the place to look."""
+    known = payment.state not in ("created", "unknown")
+    body = {
+        "order": {**order_json(order, payment), "token": order_token(order.pk)},
+        "payment": payment_json(payment),
+    }
+    return Answer(201 if known else 202, as_bytes(body))
+
+
+def settle(*, order: Order, payment: Payment, now: datetime) -> None:
+    """Store the answer for the keys that wait for this payment, once it is final."""
+    if payment.state in ("created", "unknown") or not idempotency.waiting_for(payment.pk):
+        return
+    final = checkout(order, payment)
+    idempotency.answer(merchant_id=order.merchant_id, subject_id=payment.pk, status=final.status, body=final.body)
+
+
+def leave_open(*, payment_id: UUID) -> None:
+    """Nothing final to say: a retry with the key may ask again at once."""
+    idempotency.let_go(subject_id=payment_id)
+
+
+def as_bytes(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()

@@ -1,0 +1,261 @@
+"""A cart becomes an order with an immutable snapshot, and an attempt to take its money begins.
+
+tx 1   claim the key, lock the cart, price, place the order, intend the payment, reserve the stock
+ask    the provider opens a page for the customer (no transaction is open)
+tx 2   the reply comes in by the door; the answer is stored under the key in the same transaction
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from holdfast.carts import queries as cart_queries
+from holdfast.carts import services as carts
+from holdfast.customers import services as customers
+from holdfast.db import payloads
+from holdfast.db.moves import Cause
+from holdfast.db.tenancy import Busy, reading, violated, writing
+from holdfast.flows import answers, quotes
+from holdfast.flows.questions import Question, ask, of
+from holdfast.idempotency import services as idempotency
+from holdfast.idempotency.services import Answer, Use
+from holdfast.inventory import services as inventory
+from holdfast.kernel import ids
+from holdfast.kernel.errors import Conflict, Refused
+from holdfast.kernel.ids import new_id
+from holdfast.merchants import queries as merchants
+from holdfast.merchants.models import Merchant
+from holdfast.orders import queries as order_queries
+from holdfast.orders import services as orders
+from holdfast.orders.models import Order, OrderLine
+from holdfast.payments import queries as payment_queries
+from holdfast.payments import services as payments
+from holdfast.payments.models import Payment
+from holdfast.providers import registry
+from holdfast.providers.contract import Purchase
+
+
+class AlreadyInCheckout(Conflict):
+    """This cart became an order already."""
+
+
+class NotPayable(Conflict):
+    """This order takes no payment now."""
+
+
+class NothingToPay(Refused):
+    """The total is zero: there is nothing to pay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a shopper asks for at checkout, besides the cart. `accept_quote`: the hash of a quote they saw after prices moved."""
+
+    provider: str
+    success_url: str
+    cancel_url: str
+    email: str
+    name: str = ""
+    phone: str = ""
+    address: Mapping[str, Any] = field(default_factory=dict)
+    accept_quote: str = ""
+    manual_capture: bool = False
+
+
+def place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, use: Use, now: datetime) -> Answer:
+    """Check a cart out. Safe to repeat with the same key at any point: one order, one attempt, one provider session.
+
+    Raises KeyReused, InProgress, AlreadyInCheckout, PriceChanged, InsufficientStock, NotForSale, SlotClosed, Busy.
+    """
+    # 1. Intend.
+    try:
+        with writing(merchant_id, step="checkout.place"):
+            claimed = idempotency.claim(use, merchant_id=merchant_id, subject="payment", subject_id=new_id(), now=now)
+            if claimed.fresh:
+                question = _intend(merchant_id, cart_id, cart_token_sha256, wish, claimed.subject_id, now=now)
+            else:
+                question = None if claimed.answer else _question_of(claimed.subject_id)
+    except IntegrityError as error:
+        raise _explained(error) from error
+    if claimed.answer is not None:
+        return claimed.answer
+    # 2. Ask, and 3. apply.
+    return _ask_and_answer(merchant_id, claimed.subject_id, question, now=now)
+
+
+def pay_again(*, merchant_id: UUID, order_id: UUID, wish: Wish, use: Use, now: datetime) -> Answer:
+    """Another attempt for an order that was not paid. Safe to repeat with the same key.
+
+    Raises NotPayable (paid, or an attempt is open), InsufficientStock, KeyReused, InProgress, Busy.
+    """
+    try:
+        with writing(merchant_id, step="checkout.pay_again"):
+            claimed = idempotency.claim(use, merchant_id=merchant_id, subject="payment", subject_id=new_id(), now=now)
+            if claimed.fresh:
+                question = _intend_again(merchant_id, order_id, wish, claimed.subject_id, now=now)
+            else:
+                question = None if claimed.answer else _question_of(claimed.subject_id)
+    except IntegrityError as error:
+        raise _explained(error) from error
+    if claimed.answer is not None:
+        return claimed.answer
+    return _ask_and_answer(merchant_id, claimed.subject_id, question, now=now)
+
+
+# -- tx 1 -------------------------------------------------------------------------------------------------------------
+
+
+def _intend(
+    merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, payment_id: UUID, *, now: datetime
+) -> Question | None:
+    """Everything the order needs, all or nothing. Stock is locked last, so that it is held for the fewest round trips."""
+    cart_queries.owned(cart_id, cart_token_sha256)
+    try:
+        cart = carts.lock_active(cart_id)
+    except carts.CartLocked:
+        raise _already(cart_id) from None
+    merchant = merchants.current(merchant_id)
+    priced = quotes.for_checkout(cart, merchant, accept=wish.accept_quote, now=now)
+    if priced.quote.total_minor <= 0:
+        raise NothingToPay
+    cause = Cause("checkout", actor="shopper")
+    contact = customers.record_contact(
+        merchant_id=merchant_id, email=wish.email, name=wish.name, phone=wish.phone, address=dict(wish.address), now=now
+    )
+    order_id = new_id()
+    until = now + timedelta(seconds=merchant.payment_window_s)
+    order = orders.place(
+        id=order_id,
+        merchant_id=merchant_id,
+        token_sha256=merchants.token_hash(answers.order_token(order_id)),
+        cart_id=cart.pk,
+        external_id=None,
+        contact_id=contact.pk,
+        currency=priced.quote.currency,
+        total_minor=priced.quote.total_minor,
+        snapshot=quotes.snapshot(priced.quote),
+        quote_sha256=priced.quote.sha256(),
+        lines=_lines(order_id, merchant_id, priced),
+        expires_at=until,
+        cause=cause,
+        now=now,
+    )
+    carts.lock_for_good(cart, cause=cause)
+    question = _intend_payment(order, merchant, wish, payment_id, cause=cause, now=now)
+    inventory.reserve(merchant_id=merchant_id, order_id=order.pk, wanted=priced.wanted, until=until, cause=cause, now=now)
+    return question
+
+
+def _intend_again(merchant_id: UUID, order_id: UUID, wish: Wish, payment_id: UUID, *, now: datetime) -> Question | None:
+    order = orders.lock_order(order_id)
+    if order.state not in ("payment_failed", "expired"):
+        raise NotPayable(f"This order is {order.state}: it takes no other payment now.")
+    merchant = merchants.current(merchant_id)
+    cause = Cause("another attempt", actor="shopper")
+    until = now + timedelta(seconds=merchant.payment_window_s)
+    orders.go(order, "payment_pending", cause=cause, expires_at=until, due_at=until)
+    question = _intend_payment(order, merchant, wish, payment_id, cause=cause, now=now)
+    inventory.hold_again(order_id=order.pk, until=until, cause=cause)
+    return question
+
+
+def _intend_payment(
+    order: Order, merchant: Merchant, wish: Wish, payment_id: UUID, *, cause: Cause, now: datetime
+) -> Question | None:
+    """The attempt and the exact request that opens it, with a key of its own."""
+    account = merchants.account_for(wish.provider)
+    purchase = Purchase(
+        payment_id=payment_id,
+        order_id=order.pk,
+        order_number=order.number,
+        amount_minor=order.total_minor,
+        currency=order.currency,
+        lines=quotes.provider_lines(order.snapshot),
+        email=wish.email,
+        manual_capture=wish.manual_capture,
+        expires_at=order.expires_at,
+        success_url=wish.success_url,
+        cancel_url=wish.cancel_url,
+    )
+    request = registry.provider(wish.provider).compose(purchase)
+    payment = payments.start(
+        id=payment_id,
+        merchant_id=merchant.pk,
+        order_id=order.pk,
+        account_id=account.pk,
+        provider=wish.provider,
+        amount_minor=order.total_minor,
+        currency=order.currency,
+        capture="manual" if wish.manual_capture else "automatic",
+        expires_at=order.expires_at,
+        metadata_sha256=payloads.fingerprint(request.get("metadata", {})),
+        cause=cause,
+        now=now,
+    )
+    operation = payments.intend(payment, kind="open", request=request, now=now)
+    return of(operation, payment, request=request)
+
+
+def _lines(order_id: UUID, merchant_id: UUID, priced: quotes.Priced) -> Sequence[OrderLine]:
+    rows = []
+    for position, (line, quoted) in enumerate(zip(priced.lines, priced.quote.lines, strict=True), start=1):
+        rows.append(
+            OrderLine(
+                merchant_id=merchant_id,
+                order_id=order_id,
+                position=position,
+                kind=quoted.kind,
+                variant_id=line.variant.pk,
+                stock_id=line.stock_id,
+                slot_id=line.slot_id,
+                name=quoted.name,
+                sku=quoted.sku,
+                quantity=quoted.quantity,
+                places=quoted.quantity * line.variant.places,
+                unit_price_minor=quoted.unit_price_minor,
+                discount_minor=quoted.discount_minor,
+                tax_minor=quoted.tax_minor,
+                total_minor=quoted.total_minor,
+            )
+        )
+    return rows
+
+
+# -- After tx 1 -------------------------------------------------------------------------------------------------------
+
+
+def _question_of(payment_id: UUID) -> Question | None:
+    """What the first request with this key meant to ask; None when the provider has spoken."""
+    operation = payment_queries.operation_of(payment_id, "open")
+    return of(operation, operation.payment) if operation else None
+
+
+def _ask_and_answer(merchant_id: UUID, payment_id: UUID, question: Question | None, *, now: datetime) -> Answer:
+    if question is not None:
+        ask(question, now=now)
+    with reading(merchant_id):
+        payment: Payment = payment_queries.get(payment_id)
+        return answers.checkout(order_queries.get(payment.order_id), payment)
+
+
+def _already(cart_id: UUID) -> AlreadyInCheckout:
+    order = order_queries.of_cart(cart_id)
+    if order is None:
+        return AlreadyInCheckout("This cart is closed.")
+    return AlreadyInCheckout(order=ids.shown("ord", order.pk), order_token=answers.order_token(order.pk))
+
+
+def _explained(error: IntegrityError) -> Exception:
+    """A constraint that decided a race says who was first; any other is a defect and stays what it is."""
+    name = violated(error)
+    if name in ("inventory_available_not_negative", "inventory_on_hand_not_negative"):
+        return inventory.InsufficientStock()
+    if name in ("orders_one_per_checkout", "payments_one_in_flight"):
+        return AlreadyInCheckout()
+    if name == "orders_number":
+        return Busy()
+    return error

@@ -1,0 +1,107 @@
+"""Orders whose payment window has passed. First the provider is asked to close; stock returns on its word or after the grace.
+
+Money that arrives later is honoured or becomes a case (`flows.paid`).
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.db import due
+from holdfast.db.due import Claim
+from holdfast.db.moves import Cause
+from holdfast.db.tenancy import writing
+from holdfast.flows import questions
+from holdfast.flows.questions import Question
+from holdfast.inventory import services as inventory
+from holdfast.kernel import limits
+from holdfast.kernel.clock import now as clock_now
+from holdfast.kernel.errors import Conflict
+from holdfast.orders import services as orders
+from holdfast.orders.models import Order
+from holdfast.outbox import services as outbox
+from holdfast.payments import queries as payment_queries
+from holdfast.payments import services as payments
+from holdfast.payments.models import Payment
+
+
+class StillPayable(Conflict):
+    """The provider may still take the money, so the order cannot be cancelled yet. Try again in a moment."""
+
+    retry_after_s = 5
+
+
+def work(*, now: datetime | None = None) -> int:
+    """Orders past their window. Returns how many were claimed."""
+    claims = due.claim("orders")
+    for claim in claims:
+        expire(claim, now=now or clock_now())
+    return len(claims)
+
+
+def expire(claim: Claim, *, now: datetime) -> str:
+    """Close the attempt at the provider; its word expires the order through the door. Safe to repeat."""
+    with writing(claim.merchant_id, step="expiry.intend"):
+        order = orders.lock_order(claim.id)
+        if order.state != "payment_pending":
+            orders.rest(order)
+            return "settled"
+        if order.expires_at > now:
+            orders.look_again(order, at=order.expires_at)
+            return "extended"
+        payment = payment_queries.in_flight(order.pk)
+        over = now >= order.expires_at + limits.CLOSE_GRACE
+        if payment is None or over:
+            _let_go(order, payment, now=now)
+            return "expired"
+        question = _close(payment, now=now)
+        orders.look_again(order, at=due.after(limits.backoff(claim.attempts + 2)))
+    if question is not None:
+        questions.ask(question, now=now)
+    return "asked"
+
+
+def cancel(*, merchant_id: UUID, order_id: UUID, actor: str, now: datetime) -> None:
+    """Cancel an order that is not paid, once the provider cannot take the money any more. Safe to repeat.
+
+    Raises StillPayable while it may, and NotCancellable once it is paid.
+    """
+    with writing(merchant_id, step="expiry.cancel"):
+        order = orders.lock_order(order_id)
+        payment = payment_queries.in_flight(order.pk)
+        question = _close(payment, now=now) if payment is not None and order.state == "payment_pending" else None
+    if question is not None:
+        questions.ask(question, now=now)
+    with writing(merchant_id, step="expiry.cancelled"):
+        order = orders.lock_order(order_id)
+        if order.state == "cancelled":
+            return
+        if order.state == "payment_pending":
+            raise StillPayable
+        if order.state not in ("expired", "payment_failed"):
+            raise NotCancellable(f"This order is {order.state}.")
+        orders.go(order, "cancelled", cause=Cause("cancelled on request", actor=actor), due_at=None)
+
+
+class NotCancellable(Conflict):
+    """A paid order is refunded, not cancelled."""
+
+
+def _close(payment: Payment, *, now: datetime) -> Question | None:
+    """Intend to close the attempt, once. None while its opening is still in doubt: recovery finds out first."""
+    if payment.provider_id is None:
+        return None
+    operation = payment_queries.operation_of(payment.pk, "close") or payments.intend(
+        payment, kind="close", request={"provider_id": payment.provider_id}, now=now
+    )
+    return questions.of(operation, payment)
+
+
+def _let_go(order: Order, payment: Payment | None, *, now: datetime) -> None:
+    """Nothing can pay it any more, or the grace is over: stock returns; an attempt in doubt is asked about all the same."""
+    why = "the payment window passed" if payment is None else f"the provider did not close within {limits.CLOSE_GRACE}"
+    cause = Cause(why)
+    if payment is not None:
+        payments.supersede(payment, now=now)
+    orders.go(order, "expired", cause=cause, due_at=None)
+    inventory.release(order_id=order.pk, to="expired", cause=cause)
+    outbox.write(merchant_id=order.merchant_id, topic="payment_problem", cause=order.pk.hex, order_id=order.pk, now=now)

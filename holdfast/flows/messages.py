@@ -1,0 +1,107 @@
+"""Send what the outbox holds: e-mail to the order's contact. Never inside the transaction of the cause, never on its way.
+
+One row per cause. A worker that dies between the mail server's word and our commit sends the mail again, with the same
+Message-ID, so that mail programs show it once.
+"""
+
+import smtplib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.core.mail import EmailMessage
+
+from holdfast.db import due
+from holdfast.db.due import Claim
+from holdfast.db.tenancy import reading, writing
+from holdfast.kernel import money
+from holdfast.kernel.clock import now as clock_now
+from holdfast.kernel.faults import asking
+from holdfast.merchants import queries as merchants
+from holdfast.outbox import queries as outbox_queries
+from holdfast.outbox import services as outbox
+
+log = structlog.get_logger()
+
+#: (subject, text) by topic. {shop}, {number}, {total}, {name} are filled in.
+TEXTS = {
+    "order_paid": ("Your order {number} is paid", "Hello {name},\n\nthank you: {total} arrived for order {number}.\n\n{shop}\n"),
+    "payment_problem": (
+        "Your order {number} is not paid yet",
+        "Hello {name},\n\nthe payment of {total} for order {number} did not go through, and nothing was taken. "
+        "You can order again at any time.\n\n{shop}\n",
+    ),
+    "order_shipped": ("Your order {number} is on its way", "Hello {name},\n\na parcel of order {number} was sent.\n\n{shop}\n"),
+    "download_ready": (
+        "Your download of order {number}",
+        "Hello {name},\n\nyour download is ready on your order's page.\n\n{shop}\n",
+    ),
+    "voucher_ready": (
+        "Your vouchers of order {number}",
+        "Hello {name},\n\nyour vouchers are ready on your order's page.\n\n{shop}\n",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Letter:
+    """A message with what its text needs."""
+
+    id: UUID
+    to: str
+    sender: str
+    subject: str
+    text: str
+
+
+def work(*, now: datetime | None = None) -> int:
+    """Messages that are due. Returns how many were claimed."""
+    claims = due.claim("messages")
+    for claim in claims:
+        send(claim, now=now or clock_now())
+    return len(claims)
+
+
+def send(claim: Claim, *, now: datetime) -> str:
+    """Send one message. A mail server that is down costs nothing but time (S-37)."""
+    letter = _compose(claim)
+    if letter is None:
+        with writing(claim.merchant_id, step="messages.drop"):
+            outbox.drop(claim.id, why="the order has no address to write to")
+        return "dropped"
+    try:
+        with asking("ask.send"):
+            EmailMessage(
+                letter.subject,
+                letter.text,
+                letter.sender or None,
+                [letter.to],
+                headers={"Message-ID": f"<{letter.id.hex}@holdfast>"},
+            ).send()
+    except (OSError, smtplib.SMTPException) as error:
+        log.warning("message.failed", message=str(claim.id), error=type(error).__name__)
+        with writing(claim.merchant_id, step="messages.fail"):
+            outbox.fail(claim.id, error=f"{type(error).__name__}: {error}", attempts=claim.attempts)
+        return "failed"
+    with writing(claim.merchant_id, step="messages.sent"):
+        outbox.sent(claim.id, now=now)
+    return "sent"
+
+
+def _compose(claim: Claim) -> _Letter | None:
+    with reading(claim.merchant_id):
+        message = outbox_queries.with_order(claim.id)
+        contact = message.order.contact
+        if contact is None or not contact.email:
+            return None
+        shop = merchants.current(claim.merchant_id)
+        order = message.order
+        words = {
+            "shop": shop.name,
+            "number": order.number,
+            "name": contact.name or "and welcome",
+            "total": money.shown(order.total_minor, order.currency),
+        }
+        subject, text = TEXTS[message.topic]
+        return _Letter(message.pk, contact.email, shop.email_from, subject.format(**words), text.format(**words))

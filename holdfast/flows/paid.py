@@ -1,0 +1,87 @@
+"""What follows when money arrived. Called by the door only, with the order locked: the same follow-ups whatever the path."""
+
+from datetime import datetime
+from typing import Any
+
+from holdfast.cases import services as cases
+from holdfast.db.moves import Cause
+from holdfast.fulfilment import services as fulfilment
+from holdfast.inventory import services as inventory
+from holdfast.kernel import limits
+from holdfast.ledger import services as ledger
+from holdfast.orders import queries as order_queries
+from holdfast.orders import services as orders
+from holdfast.orders.models import Order
+from holdfast.outbox import services as outbox
+from holdfast.payments import queries as payment_queries
+from holdfast.payments import services as payments
+from holdfast.payments.models import Payment
+from holdfast.payments.states import IN_FLIGHT
+
+
+def money_arrived(*, order: Order, payment: Payment, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
+    """Decide what captured money means for its order. Never refuses the money: what has no place becomes a case (C9, D6)."""
+    if order.state in ("expired", "payment_failed"):
+        _honour(order, payment, cause=cause, evidence=evidence, now=now)
+    elif order.state in ("payment_pending", "payment_authorized", "capture_failed"):
+        _pay(order, payment, cause=cause, now=now)
+    elif order.state == "cancelled":
+        _ask_person("late_money", "The order had been cancelled when it was paid", order, payment, evidence, now)
+    else:
+        _ask_person("double_money", "The order was paid already", order, payment, evidence, now)
+
+
+def _honour(order: Order, payment: Payment, *, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
+    """Late money buys the goods if they can be held again, all or none."""
+    try:
+        inventory.hold_again(order_id=order.pk, until=now + limits.PAYMENT_WINDOW, cause=cause)
+    except inventory.InsufficientStock:
+        _ask_person("late_money", "It was paid late and the goods are gone", order, payment, evidence, now)
+        return
+    orders.go(order, "payment_pending", cause=Cause("late money, and the goods could be held again", event=cause.event))
+    _pay(order, payment, cause=cause, now=now)
+
+
+def _pay(order: Order, payment: Payment, *, cause: Cause, now: datetime) -> None:
+    """payment_pending → paid, with everything that hangs on it, in the same transaction."""
+    orders.go(order, "paid", cause=cause, paid_at=now, due_at=None)
+    inventory.commit(order_id=order.pk, cause=cause, now=now)
+    totals = order.snapshot["totals"]
+    ledger.sale(
+        ledger.Subject(order.merchant_id, order.pk, payment.pk),
+        net_minor=totals["net_minor"],
+        tax_minor=totals["tax_minor"],
+        shipping_minor=totals["shipping_net_minor"],
+        currency=order.currency,
+        effective_at=now,
+        now=now,
+    )
+    kinds = {line.kind for line in order_queries.lines(order.pk)} & fulfilment.WAYS.keys()
+    if kinds:
+        fulfilment.intend(merchant_id=order.merchant_id, order_id=order.pk, kinds=kinds, cause=cause, now=now)
+    if order.contact_id is not None:
+        outbox.write(merchant_id=order.merchant_id, topic="order_paid", cause=order.pk.hex, order_id=order.pk, now=now)
+    _close_siblings(order, payment, now=now)
+
+
+def _close_siblings(order: Order, paid: Payment, *, now: datetime) -> None:
+    """Other attempts that may still take money are closed: intended here, asked by recovery."""
+    for sibling in payment_queries.of_order(order.pk):
+        if sibling.pk != paid.pk and sibling.state in IN_FLIGHT:
+            payments.supersede(sibling, now=now)
+            if sibling.provider_id and payment_queries.operation_of(sibling.pk, "close") is None:
+                payments.intend(sibling, kind="close", request={"provider_id": sibling.provider_id}, now=now)
+
+
+def _ask_person(kind: str, what: str, order: Order, payment: Payment, evidence: dict[str, Any], now: datetime) -> None:
+    cases.open_case(
+        merchant_id=order.merchant_id,
+        kind=kind,
+        cause=payment.pk.hex,
+        summary=f"{what}: {payment.captured_minor} {payment.currency} (minor units) of order {order.number}.",
+        proposal="Refund the customer.",
+        evidence=evidence,
+        order_id=order.pk,
+        payment_id=payment.pk,
+        now=now,
+    )

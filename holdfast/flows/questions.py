@@ -1,0 +1,139 @@
+"""Ask a provider what was intended, and bring its word to the door. The middle and the end of intend → ask → apply.
+
+Checkout, retries of clients, recovery and expiry all ask here, with the same key and the same exact request.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from holdfast.db import payloads
+from holdfast.db.moves import Cause
+from holdfast.db.tenancy import reading, writing
+from holdfast.flows import answers, reports
+from holdfast.kernel.faults import asking
+from holdfast.merchants import queries as merchants
+from holdfast.orders import services as orders
+from holdfast.payments import queries as payment_queries
+from holdfast.payments import services as payments
+from holdfast.payments.models import Operation, Payment
+from holdfast.providers import registry
+from holdfast.providers.contract import AccountHandle, Declined, NotSent, ProviderReport, Unknown
+
+log = structlog.get_logger()
+
+#: The fault points of asking, one per kind of question (see kernel.faults).
+STEPS = ("ask.open", "ask.close", "ask.fetch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Everything that asking needs, read while a transaction was open; none is open while we ask."""
+
+    merchant_id: UUID
+    operation_id: UUID
+    payment_id: UUID
+    kind: str
+    key: str
+    provider: str
+    request: Mapping[str, Any]
+    account: AccountHandle
+
+
+def of(operation: Operation, payment: Payment, *, request: Mapping[str, Any] | None = None) -> Question | None:
+    """The question of an operation; None when its outcome is known. Call it with a transaction open."""
+    if operation.state in ("succeeded", "declined"):
+        return None
+    if request is None:
+        body = payloads.load(operation.request_id)
+        if body is None:
+            return None
+        request = json.loads(body)
+    return Question(
+        merchant_id=operation.merchant_id,
+        operation_id=operation.pk,
+        payment_id=payment.pk,
+        kind=operation.kind,
+        key=operation.key,
+        provider=payment.provider,
+        request=request or {},
+        account=merchants.handle(merchants.account(payment.account_id)),
+    )
+
+
+def load(*, merchant_id: UUID, operation_id: UUID) -> Question | None:
+    """The question of a committed operation; None when there is nothing to ask any more."""
+    with reading(merchant_id):
+        operation = payment_queries.operation(operation_id)
+        return of(operation, operation.payment)
+
+
+def ask(question: Question, *, now: datetime) -> str:
+    """Ask, and apply the answer. Returns the outcome: succeeded, declined, not_sent, unknown. Safe to repeat."""
+    adapter = registry.provider(question.provider)
+    report: ProviderReport | None = None
+    try:
+        with asking(f"ask.{question.kind}"):
+            if question.kind == "open":
+                report = adapter.open(request=question.request, key=question.key, account=question.account)
+            else:
+                provider_id = str(question.request["provider_id"])
+                report = adapter.close(provider_id=provider_id, key=question.key, account=question.account)
+    except Declined as declined:
+        return _apply(question, declined.report, "declined", now=now)
+    except NotSent as error:
+        return _note_silence(question, "not_sent", str(error), now=now)
+    except Unknown as error:
+        return _note_silence(question, "unknown", str(error), now=now)
+    except Exception as error:
+        # A defect in an adapter must not be taken for an answer.
+        log.exception("provider.broke", provider=question.provider, operation=str(question.operation_id))
+        return _note_silence(question, "unknown", f"{type(error).__name__}: {error}", now=now)
+    return _apply(question, report, "succeeded", now=now)
+
+
+def look_up(*, merchant_id: UUID, payment_id: UUID, now: datetime) -> str:
+    """Ask the provider what it knows of an attempt, and apply it. Returns applied, nothing_new, refused, absent or unknown.
+
+    absent: the provider certainly knows nothing of it.
+    """
+    with reading(merchant_id):
+        payment = payment_queries.get(payment_id)
+        account = merchants.handle(merchants.account(payment.account_id))
+    adapter = registry.provider(payment.provider)
+    try:
+        with asking("ask.fetch"):
+            report = adapter.fetch(
+                reference=payment.pk.hex, provider_id=payment.provider_id, account=account, since=payment.created_at
+            )
+    except (NotSent, Unknown) as error:
+        log.info("provider.silent", provider=payment.provider, payment=str(payment_id), error=str(error))
+        return "unknown"
+    if report is None:
+        return "absent"
+    return reports.apply(report, merchant_id=merchant_id, now=now).verdict
+
+
+def _apply(question: Question, report: ProviderReport, outcome: str, *, now: datetime) -> str:
+    with writing(question.merchant_id, step="questions.apply"):
+        reports.record(report, now=now, operation=payment_queries.operation(question.operation_id))
+    return outcome
+
+
+def _note_silence(question: Question, outcome: str, error: str, *, now: datetime) -> str:
+    """No answer, or it was never sent: note it; recovery asks again. Only the provider's word ends a doubt."""
+    with writing(question.merchant_id, step="questions.silence"):
+        payment = payment_queries.get(question.payment_id)
+        orders.lock_order(payment.order_id)
+        payment.refresh_from_db()
+        operation = payment_queries.operation(question.operation_id)
+        payments.settle(operation, outcome, error=error, now=now)
+        if outcome == "unknown" and question.kind == "open" and payment.state == "created":
+            payments.go(payment, "unknown", cause=Cause(f"{question.provider} did not answer: {error}"))
+        answers.leave_open(payment_id=payment.pk)
+    return outcome

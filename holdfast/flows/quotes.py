@@ -1,0 +1,163 @@
+"""From a cart to a quote: load what the lines point to, compare prices, price. Shared by the cart's page and checkout."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from holdfast.carts import queries as cart_queries
+from holdfast.carts import services as carts
+from holdfast.carts.models import Cart, CartLine
+from holdfast.catalog import queries as catalog
+from holdfast.catalog.models import Variant
+from holdfast.inventory import queries as inventory
+from holdfast.inventory.models import Slot
+from holdfast.kernel import ids
+from holdfast.kernel.errors import Conflict, Refused
+from holdfast.merchants.models import Merchant
+from holdfast.pricing.quote import Line, Quote, Rules, quote
+
+
+class CartEmpty(Refused):
+    """There is nothing in this cart."""
+
+
+class PriceChanged(Conflict):
+    """Prices have changed since these things were put into the cart. Show both and send `accept_quote` to go on."""
+
+
+class WrongCurrency(Refused):
+    """This is sold in another currency than the cart's."""
+
+
+@dataclass(frozen=True)
+class PricedLine:
+    """A cart line with what it points to. `stock_id` is what it draws from, None when endless."""
+
+    line: CartLine
+    variant: Variant
+    slot: Slot | None
+
+    @property
+    def stock_id(self) -> UUID | None:
+        return self.slot.stock_id if self.slot else self.variant.stock_id
+
+    @property
+    def slot_id(self) -> UUID | None:
+        return self.slot.pk if self.slot else None
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A cart's lines and their quote, in the same order; `wanted` is what it draws by stock, lines of one pool together."""
+
+    lines: Sequence[PricedLine]
+    quote: Quote
+
+    @property
+    def wanted(self) -> Mapping[UUID, int]:
+        counts: Counter[UUID] = Counter()
+        for line in self.lines:
+            if line.stock_id is not None:
+                counts[line.stock_id] += line.line.quantity * line.variant.places
+        return counts
+
+
+def of_cart(cart: Cart, merchant: Merchant, *, now: datetime) -> Priced:
+    """The quote of a cart at its snapshotted prices. Raises CartEmpty, NotForSale, SlotClosed."""
+    loaded = _load(cart, now=now)
+    return Priced(loaded, _quote(loaded, {row.line.pk: row.line.unit_price_minor for row in loaded}, cart, merchant, now=now))
+
+
+def for_checkout(cart: Cart, merchant: Merchant, *, accept: str, now: datetime) -> Priced:
+    """The quote to be paid. A price snapshot is honoured while it is young; after that a moved price has to be accepted.
+
+    Raises PriceChanged with both prices and the new quote's hash.
+    """
+    loaded = _load(cart, now=now)
+    honoured_since = now - timedelta(seconds=merchant.price_honoured_s)
+    moved = {
+        row.line.pk: row
+        for row in loaded
+        if row.variant.price_minor != row.line.unit_price_minor and row.line.priced_at < honoured_since
+    }
+    prices = {row.line.pk: row.variant.price_minor if row.line.pk in moved else row.line.unit_price_minor for row in loaded}
+    fresh = _quote(loaded, prices, cart, merchant, now=now)
+    if moved and accept != fresh.sha256():
+        raise PriceChanged(
+            quote=fresh.sha256(),
+            total_minor=fresh.total_minor,
+            changes=[
+                {
+                    "line": ids.shown("line", row.line.pk),
+                    "name": row.variant.product.name,
+                    "was_minor": row.line.unit_price_minor,
+                    "now_minor": row.variant.price_minor,
+                }
+                for row in moved.values()
+            ],
+        )
+    if moved:
+        carts.reprice(cart, {line_id: prices[line_id] for line_id in moved}, now=now)
+    return Priced(loaded, fresh)
+
+
+def snapshot(quoted: Quote) -> dict[str, Any]:
+    """What the order keeps for ever: the quote, and its totals as the ledger posts them."""
+    net = sum(line.net_minor for line in quoted.lines)
+    totals = {
+        "net_minor": net,
+        "shipping_net_minor": quoted.total_minor - quoted.tax_minor - net,
+        "tax_minor": quoted.tax_minor,
+        "total_minor": quoted.total_minor,
+    }
+    return {**quoted.as_json(), "totals": totals}
+
+
+def provider_lines(kept: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    """(name, amount of the line, quantity) of a snapshot; sums to the total."""
+    lines = [(line["name"], line["total_minor"], line["quantity"]) for line in kept["lines"]]
+    rest = kept["totals"]["total_minor"] - sum(amount for _, amount, _ in lines)
+    return [*lines, ("Shipping", rest, 1)] if rest else lines
+
+
+def _load(cart: Cart, *, now: datetime) -> list[PricedLine]:
+    lines = cart_queries.lines(cart.pk)
+    if not lines:
+        raise CartEmpty
+    variants = catalog.sellable(line.variant_id for line in lines)
+    wanted_slots = {line.slot_id for line in lines if line.slot_id}
+    slots = inventory.bookable(wanted_slots, now=now) if wanted_slots else {}
+    rows = [PricedLine(line, variants[line.variant_id], slots.get(line.slot_id)) for line in lines]
+    if any(row.variant.currency != cart.currency for row in rows):
+        raise WrongCurrency
+    return rows
+
+
+def _quote(rows: Sequence[PricedLine], prices: Mapping[UUID, int], cart: Cart, merchant: Merchant, *, now: datetime) -> Quote:
+    rules = Rules.from_json(
+        prices_include_tax=merchant.prices_include_tax, tax_rates=merchant.tax_rates, shipping_minor=merchant.shipping_minor
+    )
+    lines = [
+        Line(
+            key=row.line.pk.hex,
+            name=_name(row),
+            sku=row.variant.sku,
+            kind=row.variant.product.kind,
+            unit_price_minor=prices[row.line.pk],
+            quantity=row.line.quantity,
+            tax_class=row.variant.product.tax_class,
+            weight_g=row.variant.weight_g,
+        )
+        for row in rows
+    ]
+    today = now.astimezone(ZoneInfo(merchant.time_zone)).date()
+    return quote(lines=lines, region=cart.region, currency=cart.currency, rules=rules, on=today)
+
+
+def _name(row: PricedLine) -> str:
+    name = f"{row.variant.product.name} – {row.variant.name}" if row.variant.name else row.variant.product.name
+    return f"{name}, {row.slot.starts_at:%Y-%m-%d %H:%M} UTC" if row.slot else name

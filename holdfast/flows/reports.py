@@ -1,0 +1,371 @@
+"""THE DOOR: every fact about money enters here and nowhere else.
+
+A provider's reply, its webhook, our poll and a statement line are all the same `ProviderReport`. Applied twice, late or out of
+order, a report changes nothing that it should not: knowledge of money only grows, and every follow-up hangs on the change and
+not on the path by which it came.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.cases import services as cases
+from holdfast.db.moves import Cause
+from holdfast.db.tenancy import writing
+from holdfast.flows import answers, paid
+from holdfast.inventory import services as inventory
+from holdfast.kernel.errors import Conflict
+from holdfast.ledger import services as ledger
+from holdfast.merchants import queries as merchants
+from holdfast.orders import services as orders
+from holdfast.orders.models import Order
+from holdfast.outbox import services as outbox
+from holdfast.payments import queries as payment_queries
+from holdfast.payments import services as payments
+from holdfast.payments.models import Operation, Payment
+from holdfast.payments.states import IN_FLIGHT, PAYMENT
+from holdfast.providers.contract import Kind, ProviderReport
+
+
+class NoSuchPayment(Conflict):
+    """The report names a payment of ours that is not there (yet): look again later."""
+
+
+class NotOurs(Conflict):
+    """The report names nothing of ours: something else was sold with this provider account."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a report did. `verdict`: applied, nothing_new, or refused (recorded as a case, and nothing of ours moved)."""
+
+    verdict: str
+    order_id: UUID
+    payment_id: UUID
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """One report at the door, with the rows it is about: the order locked, the payment read under that lock."""
+
+    report: ProviderReport
+    order: Order
+    payment: Payment
+    cause: Cause
+    event_id: UUID | None
+    now: datetime
+
+    @property
+    def subject(self) -> ledger.Subject:
+        return ledger.Subject(self.order.merchant_id, self.order.pk, self.payment.pk)
+
+
+def apply(report: ProviderReport, *, merchant_id: UUID, now: datetime) -> Applied:
+    """Apply a report in a transaction of its own. Safe to repeat. Raises NoSuchPayment, NotOurs, Busy."""
+    with writing(merchant_id, step="reports.apply"):
+        return record(report, now=now)
+
+
+def record(report: ProviderReport, *, now: datetime, event_id: UUID | None = None, operation: Operation | None = None) -> Applied:
+    """Apply a report in the caller's transaction, together with what the caller has to note about it."""
+    payment = _named(report, now=now)
+    if isinstance(payment, Applied):
+        return payment
+    # The order row is the lock on everything that is paid for it: read the payment again under it.
+    order = orders.lock_order(payment.order_id)
+    payment.refresh_from_db()
+    before = payment.state
+    cause = Cause(f"{report.provider} {report.source}: {report.raw_status or report.kind}", actor=report.provider, event=event_id)
+    visit = _Visit(report, order, payment, cause, event_id, now)
+
+    refused = _binding(visit)
+    if refused is not None:
+        return refused
+    payments.learn(payment, **_identity(visit))
+    verdict = _EFFECTS[report.kind](visit)
+    if operation is not None:
+        payments.settle(operation, "declined" if report.kind is Kind.FAILED else "succeeded", now=now)
+    if operation is not None or before in ("created", "unknown"):
+        answers.settle(order=order, payment=payment, now=now)
+    return Applied(verdict, order.pk, payment.pk)
+
+
+# -- Whose report is this? --------------------------------------------------------------------------------------------
+
+
+def _named(report: ProviderReport, *, now: datetime) -> Payment | Applied:
+    """The attempt that a report names by the provider's id, by our reference, or by both alike."""
+    reference = _uuid(report.reference)
+    by_id, by_reference = payment_queries.find(account_id=report.account_id, provider_id=report.provider_id, reference=reference)
+    named = by_id or by_reference
+    if named is None:
+        raise NoSuchPayment if reference is not None else NotOurs
+    contradicts = by_id is not None and by_reference is not None and by_id.pk != by_reference.pk
+    other_attempt = by_id is None and report.provider_id is not None and named.provider_id not in (None, report.provider_id)
+    if contradicts or other_attempt or (reference is not None and by_reference is None):
+        return _security(report, named, "The reference and the provider's id name different payments", now=now)
+    return named
+
+
+def _binding(visit: _Visit) -> Applied | None:
+    """Account, provider and mode must be those we asked (D5). Amount and currency are judged where money is spoken of."""
+    report, payment = visit.report, visit.payment
+    if (payment.account_id, payment.provider) != (report.account_id, report.provider):
+        return _security(report, payment, "Another account speaks of this payment", now=visit.now)
+    account = merchants.account(payment.account_id)
+    if report.live != (account.mode == account.Mode.LIVE):
+        return _security(report, payment, "Test and live mode are mixed", now=visit.now)
+    return None
+
+
+def _security(report: ProviderReport, payment: Payment, what: str, *, now: datetime) -> Applied:
+    """Refuse, and record it: a report that does not belong to the payment it names."""
+    cases.open_case(
+        merchant_id=payment.merchant_id,
+        kind="foreign_reference",
+        cause=f"{report.account_id.hex}:{report.provider_id or report.object_id or '-'}:{payment.pk.hex}",
+        summary=f"{what}. Nothing was changed.",
+        proposal="Find out who sent it. If money came in, refund it with the provider.",
+        evidence=_evidence(report),
+        order_id=payment.order_id,
+        payment_id=payment.pk,
+        now=now,
+    )
+    return Applied("refused", payment.order_id, payment.pk)
+
+
+def _identity(visit: _Visit) -> dict[str, str]:
+    """What the provider told of the attempt besides its state."""
+    report, payment = visit.report, visit.payment
+    known = {"raw_status": report.raw_status[:80]} if report.raw_status else {}
+    if report.provider_id and payment.provider_id is None:
+        known["provider_id"] = report.provider_id
+    if report.pay_url and not payment.pay_url:
+        known["pay_url"] = report.pay_url
+    return known
+
+
+# -- What does it change? ---------------------------------------------------------------------------------------------
+
+
+def _opened(visit: _Visit) -> str:
+    """The customer can pay, or tries to. A decline inside an open session ends nothing (D4)."""
+    if visit.payment.state not in ("created", "unknown"):
+        return "nothing_new"
+    payments.go(visit.payment, "open", cause=visit.cause)
+    return "applied"
+
+
+def _authorized(visit: _Visit) -> str:
+    """The provider holds the money for us."""
+    payment, order = visit.payment, visit.order
+    if not _fits(visit):
+        return _unreadable(visit)
+    if payment.state not in IN_FLIGHT or payment.state == "authorized":
+        return "nothing_new"
+    _fact(visit, "authorization")
+    payments.go(payment, "authorized", cause=visit.cause)
+    ledger.authorization(visit.subject, cause=payment.pk.hex, **_amount(visit))
+    if order.state in ("payment_pending", "capture_failed"):
+        orders.go(order, "payment_authorized", cause=visit.cause)
+    return "applied"
+
+
+def _captured(visit: _Visit) -> str:
+    """The provider took the money: the one way in which an order becomes paid."""
+    if not _fits(visit):
+        return _unapplied(visit)
+    payment = visit.payment
+    was_authorized = payment.state == "authorized"
+    if payment.state in IN_FLIGHT or payment.state == "captured":
+        growth = _fact(visit, "capture")
+        if growth == 0:
+            return "nothing_new"
+        total = payments.captured_minor(payment.pk)
+        if payment.state == "captured":
+            payments.learn(payment, captured_minor=total)
+        else:
+            payments.go(payment, "captured", cause=visit.cause, captured_minor=total)
+    else:
+        # It had ended: a dead attempt never becomes paid, the money is a payment of its own.
+        object_id = visit.report.object_id or ""
+        late = payments.late_money(
+            payment, object_id=object_id, amount_minor=visit.report.amount_minor or 0, cause=visit.cause, now=visit.now
+        )
+        visit = _Visit(visit.report, visit.order, late, visit.cause, visit.event_id, visit.now)
+        growth = _fact(visit, "capture")
+        if growth == 0:
+            return "nothing_new"
+    if was_authorized:
+        ledger.authorization_closed(
+            visit.subject, cause=payment.pk.hex, **{**_amount(visit), "amount_minor": payment.amount_minor}
+        )
+    ledger.capture(
+        visit.subject,
+        provider=payment.provider,
+        cause=f"{visit.report.object_id}:{visit.report.amount_minor}",
+        **{**_amount(visit), "amount_minor": growth},
+    )
+    paid.money_arrived(
+        order=visit.order, payment=visit.payment, cause=visit.cause, evidence=_evidence(visit.report), now=visit.now
+    )
+    return "applied"
+
+
+def _ended(visit: _Visit) -> str:
+    """The provider confirmed that this attempt can no longer take money."""
+    target = str(visit.report.kind)
+    if visit.payment.state not in IN_FLIGHT:
+        return "nothing_new"
+    if not PAYMENT.allows(visit.payment.state, target):
+        return _unreadable(visit)
+    close_attempt(visit.order, visit.payment, target=target, cause=visit.cause, now=visit.now)
+    return "applied"
+
+
+def close_attempt(order: Order, payment: Payment, *, target: str, cause: Cause, now: datetime) -> None:
+    """End an attempt that can no longer take money: `failed`, `expired` or `cancelled`. Its order lets go of the stock.
+
+    An attempt that another one replaced moves nothing but itself.
+    """
+    if payment.state == "authorized":
+        ledger.authorization_closed(
+            ledger.Subject(order.merchant_id, order.pk, payment.pk),
+            cause=payment.pk.hex,
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+            effective_at=now,
+            now=now,
+        )
+    payments.go(payment, target, cause=cause)
+    if payment.superseded_at is not None or order.state not in _AFTER_END:
+        return
+    order_target = _AFTER_END[order.state][target]
+    orders.go(order, order_target, cause=cause, due_at=None)
+    inventory.release(order_id=order.pk, to="expired" if order_target == "expired" else "released", cause=cause)
+    outbox.write(merchant_id=order.merchant_id, topic="payment_problem", cause=payment.pk.hex, order_id=order.pk, now=now)
+
+
+#: Where an order goes when its attempt ends, by the order's state.
+_AFTER_END = {
+    "payment_pending": {"failed": "payment_failed", "expired": "expired", "cancelled": "payment_failed"},
+    "payment_authorized": {"failed": "cancelled", "expired": "expired", "cancelled": "cancelled"},
+}
+
+
+def _unreadable(visit: _Visit) -> str:
+    """A word that we do not know: never guessed, never paid; a person looks."""
+    report, payment = visit.report, visit.payment
+    cases.open_case(
+        merchant_id=payment.merchant_id,
+        kind="unknown_status",
+        cause=f"{payment.pk.hex}:{report.raw_status}",
+        summary=f"{report.provider} says {report.raw_status!r} of a payment that is {payment.state}.",
+        proposal="Look the payment up with the provider; Holdfast keeps asking.",
+        evidence=_evidence(report),
+        order_id=payment.order_id,
+        payment_id=payment.pk,
+        now=visit.now,
+    )
+    return "refused"
+
+
+_EFFECTS: dict[Kind, Callable[[_Visit], str]] = {
+    Kind.OPENED: _opened,
+    Kind.PENDING: _opened,
+    Kind.AUTHORIZED: _authorized,
+    Kind.CAPTURED: _captured,
+    Kind.FAILED: _ended,
+    Kind.EXPIRED: _ended,
+    Kind.CANCELLED: _ended,
+    Kind.UNREADABLE: _unreadable,
+}
+
+
+# -- Money that does not fit ------------------------------------------------------------------------------------------
+
+
+def _fits(visit: _Visit) -> bool:
+    """Amount and currency are exactly what the attempt asked for, and the money has a name."""
+    report, payment = visit.report, visit.payment
+    asked = (payment.amount_minor, payment.currency)
+    return (report.amount_minor, report.currency) == asked and bool(report.object_id)
+
+
+def _unapplied(visit: _Visit) -> str:
+    """Another amount or currency than asked: the money is real and is kept apart; the order does not move."""
+    report, payment = visit.report, visit.payment
+    if not report.amount_minor or report.amount_minor < 0 or not report.currency or not report.object_id:
+        return _unreadable(visit)
+    growth = _fact(visit, "unapplied")
+    if growth == 0:
+        return "nothing_new"
+    ledger.unapplied(
+        visit.subject,
+        provider=payment.provider,
+        cause=f"{report.object_id}:{report.amount_minor}",
+        **{**_amount(visit), "amount_minor": growth},
+    )
+    cases.open_case(
+        merchant_id=payment.merchant_id,
+        kind="amount_conflict",
+        cause=f"{payment.pk.hex}:{report.object_id}:{report.amount_minor}",
+        summary=(
+            f"{report.provider} took {report.amount_minor} {report.currency} (minor units); "
+            f"we asked for {payment.amount_minor} {payment.currency}. The order was not marked paid."
+        ),
+        proposal="Refund it, or allocate it to the order it was meant for.",
+        evidence=_evidence(report),
+        order_id=payment.order_id,
+        payment_id=payment.pk,
+        now=visit.now,
+    )
+    return "refused"
+
+
+def _fact(visit: _Visit, kind: str) -> int:
+    report = visit.report
+    return payments.record_fact(
+        visit.payment,
+        kind=kind,
+        object_id=report.object_id or "",
+        amount_minor=report.amount_minor or 0,
+        currency=report.currency or "",
+        source=str(report.source),
+        event_id=visit.event_id,
+        occurred_at=report.occurred_at,
+        now=visit.now,
+    )
+
+
+def _amount(visit: _Visit) -> dict[str, object]:
+    report = visit.report
+    return {
+        "amount_minor": report.amount_minor,
+        "currency": report.currency,
+        "effective_at": report.occurred_at,
+        "now": visit.now,
+    }
+
+
+def _evidence(report: ProviderReport) -> dict[str, object]:
+    """What a person needs to find the thing with the provider."""
+    return {
+        "provider": report.provider,
+        "kind": str(report.kind),
+        "source": str(report.source),
+        "provider_id": report.provider_id,
+        "object_id": report.object_id,
+        "amount_minor": report.amount_minor,
+        "currency": report.currency,
+        "raw_status": report.raw_status,
+        "detail": dict(report.detail),
+    }
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(hex=text) if text else None
+    except ValueError:
+        return None

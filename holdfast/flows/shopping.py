@@ -1,0 +1,93 @@
+"""Changes to a cart. Each locks the cart, so that parallel changes have an order and none is lost."""
+
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.carts import queries as cart_queries
+from holdfast.carts import services as carts
+from holdfast.carts.models import Cart
+from holdfast.catalog import queries as catalog
+from holdfast.db.tenancy import writing
+from holdfast.inventory import queries as inventory
+from holdfast.kernel.errors import Refused
+from holdfast.kernel.ids import new_token
+from holdfast.merchants import queries as merchants
+
+
+class SlotNeeded(Refused):
+    """This is booked for a time: choose a slot."""
+
+
+class SlotMisplaced(Refused):
+    """This slot belongs to something else."""
+
+
+def open_cart(*, merchant_id: UUID, region: str | None, now: datetime) -> tuple[Cart, str]:
+    """A new cart and its token, which is shown once."""
+    token = new_token()
+    with writing(merchant_id, step="shopping.open_cart"):
+        merchant = merchants.current(merchant_id)
+        cart = carts.create(
+            merchant_id=merchant_id,
+            token_sha256=merchants.token_hash(token),
+            currency=merchant.currency,
+            region=region or merchant.country,
+            now=now,
+        )
+    return cart, token
+
+
+def add_line(
+    *, merchant_id: UUID, cart_id: UUID, token_sha256: str, variant_id: UUID, slot_id: UUID | None, quantity: int, now: datetime
+) -> None:
+    """Put something into a cart at its present price. Raises NotFound, CartLocked, NotForSale, SlotNeeded, CartFull …"""
+    with writing(merchant_id, step="shopping.add_line"):
+        cart_queries.owned(cart_id, token_sha256)
+        cart = carts.lock_active(cart_id)
+        variant = catalog.sellable([variant_id])[variant_id]
+        if (variant.product.kind == "booking") != (slot_id is not None):
+            raise SlotNeeded if slot_id is None else SlotMisplaced
+        if slot_id is not None and inventory.bookable([slot_id], now=now)[slot_id].product_id != variant.product_id:
+            raise SlotMisplaced
+        carts.add_line(
+            cart, variant_id=variant_id, slot_id=slot_id, quantity=quantity, unit_price_minor=variant.price_minor, now=now
+        )
+
+
+def change_line(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, line_id: UUID, quantity: int) -> None:
+    """Set a line's quantity; 0 removes it. Raises NotFound, CartLocked, QuantityTooLarge."""
+    with writing(merchant_id, step="shopping.change_line"):
+        cart_queries.owned(cart_id, token_sha256)
+        carts.change_line(carts.lock_active(cart_id), line_id=line_id, quantity=quantity)
+
+
+def set_region(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, region: str) -> None:
+    """Where it goes. Raises NotFound, CartLocked."""
+    with writing(merchant_id, step="shopping.set_region"):
+        cart_queries.owned(cart_id, token_sha256)
+        carts.set_region(carts.lock_active(cart_id), region=region)
+
+
+def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime) -> tuple[Cart, str]:
+    """Going back from payment: a new active cart with the same content. The frozen one stays with its order."""
+    token = new_token()
+    with writing(merchant_id, step="shopping.reopen"):
+        old = cart_queries.owned(cart_id, token_sha256)
+        copy = carts.create(
+            merchant_id=merchant_id,
+            token_sha256=merchants.token_hash(token),
+            currency=old.currency,
+            region=old.region,
+            copy_of=old.pk,
+            now=now,
+        )
+        for line in cart_queries.lines(old.pk):
+            carts.add_line(
+                copy,
+                variant_id=line.variant_id,
+                slot_id=line.slot_id,
+                quantity=line.quantity,
+                unit_price_minor=line.unit_price_minor,
+                now=now,
+            )
+    return copy, token

@@ -1,0 +1,114 @@
+"""Claim a client's key, and answer it once. Safe to repeat: that is what it is for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from holdfast.db import due, payloads
+from holdfast.idempotency.models import Key
+from holdfast.kernel import limits
+from holdfast.kernel.errors import Conflict, Refused
+from holdfast.kernel.ids import new_id
+
+
+class KeyReused(Refused):
+    """This Idempotency-Key was used for another request. Use a new key for a new request."""
+
+
+class InProgress(Conflict):
+    """A request with this Idempotency-Key is being worked on. Repeat it in a moment to get its answer."""
+
+    retry_after_s = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """A key as it came with a request: who may see the answer, and what the request was."""
+
+    scope: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A stored answer, byte for byte."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """`fresh`: the work is ours to do. Otherwise `subject_id` is what the first request made, to be resumed or shown."""
+
+    fresh: bool
+    subject_id: UUID
+    answer: Answer | None = None
+
+
+def claim(use: Use, *, merchant_id: UUID, subject: str, subject_id: UUID, now: datetime) -> Claimed:
+    """Claim a key in the transaction of the change it protects.
+
+    Returns fresh for the first; the stored answer once there is one; not fresh and no answer when the first request
+    died: the caller resumes its subject. Raises KeyReused, InProgress.
+    """
+    Key.objects.filter(scope=use.scope, key=use.key, expires_at__lt=due.DatabaseNow()).delete()
+    if _insert(use, merchant_id, subject, subject_id, now):
+        return Claimed(True, subject_id)
+    row = Key.objects.select_for_update().get(scope=use.scope, key=use.key)
+    if row.fingerprint != use.fingerprint:
+        raise KeyReused
+    if row.status is not None:
+        body = payloads.load(row.answer_id)
+        return Claimed(False, row.subject_id, Answer(row.status, body) if body is not None else None)
+    lease = due.after(limits.KEY_LEASE)
+    took_over = Key.objects.filter(pk=row.pk, leased_until__lt=due.DatabaseNow()).update(leased_until=lease)
+    if not took_over:
+        raise InProgress
+    return Claimed(False, row.subject_id)
+
+
+def let_go(*, subject_id: UUID) -> None:
+    """The outcome is unknown: nothing to store, and a retry may ask again at once."""
+    Key.objects.filter(subject_id=subject_id, status__isnull=True).update(leased_until=due.DatabaseNow())
+
+
+def waiting_for(subject_id: UUID) -> bool:
+    """Is there a key without an answer for this subject?"""
+    return Key.objects.filter(subject_id=subject_id, status__isnull=True).exists()
+
+
+def answer(*, merchant_id: UUID, subject_id: UUID, status: int, body: bytes) -> None:
+    """Store the final answer for every key of a subject that has none yet."""
+    stored = payloads.store(merchant_id, "answer", body)
+    Key.objects.filter(Q(status__isnull=True), subject_id=subject_id).update(
+        status=status, answer_id=stored.id, answer_sha256=stored.sha256
+    )
+
+
+def _insert(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: datetime) -> bool:
+    """Waits for a transaction that is inserting the same key, up to the lock timeout."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO idempotency_key (id, merchant_id, scope, key, fingerprint, subject, subject_id, leased_until,
+                   answer_sha256, created_at, expires_at)
+               VALUES (%s, %s, %s, %s, %s, %s, %s, holdfast_now() + %s, '', %s, holdfast_now() + %s)
+               ON CONFLICT (merchant_id, scope, key) DO NOTHING""",
+            [
+                new_id(),
+                merchant_id,
+                use.scope,
+                use.key,
+                use.fingerprint,
+                subject,
+                subject_id,
+                limits.KEY_LEASE,
+                now,
+                limits.KEY_TTL,
+            ],  # fmt: skip
+        )
+        return cursor.rowcount == 1

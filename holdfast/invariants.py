@@ -1,0 +1,295 @@
+"""THE LIST: the laws of the house as named queries that return the rows which break them.
+
+Five readers: `holdfast check`, the console, a metric, the fixture that runs after every database test, and the judge of the storm.
+Each query returns (merchant_id, id, what) and takes `%(since)s`: rows older than that may be left out on a large database.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connections, transaction
+
+from holdfast.kernel import limits
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """One law: its name, what it says, and the query for the rows that break it."""
+
+    name: str
+    says: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A row that breaks a law."""
+
+    invariant: str
+    merchant_id: UUID
+    id: str
+    what: str
+
+
+PAID = "('paid', 'fulfillment_pending', 'partially_fulfilled', 'fulfilled', 'partially_refunded', 'closed')"
+#: Longer than any schedule of asking: an operation that was due so long ago is asked by nobody.
+OVERDUE = "interval '15 minutes'"
+
+LIST = (
+    Invariant(
+        "journal_balances",
+        "The debits of every journal entry equal its credits, per currency.",
+        """SELECT e.merchant_id, e.id::text, 'debits minus credits: ' || coalesce(sum(p.debit_minor - p.credit_minor), 0)
+           FROM ledger_entry e LEFT JOIN ledger_posting p ON p.entry_id = e.id WHERE e.recorded_at >= %(since)s
+           GROUP BY e.merchant_id, e.id, p.currency HAVING coalesce(sum(p.debit_minor - p.credit_minor), 1) <> 0""",
+    ),
+    Invariant(
+        "captured_equals_facts",
+        "What a payment says was captured is the sum of the captures the provider confirmed.",
+        """SELECT p.merchant_id, p.id::text, p.captured_minor || ' recorded, ' || coalesce(f.n, 0) || ' confirmed'
+           FROM payments_payment p
+           LEFT JOIN (SELECT payment_id, sum(amount_minor) n FROM payments_fact WHERE kind = 'capture' GROUP BY 1) f ON f.payment_id = p.id
+           WHERE p.created_at >= %(since)s AND p.captured_minor <> coalesce(f.n, 0)""",
+    ),
+    Invariant(
+        "ledger_equals_facts",
+        "For every payment, the ledger's receivable from the provider is what the provider confirmed to have taken.",
+        """SELECT p.merchant_id, p.id::text, coalesce(l.n, 0) || ' in the ledger, ' || coalesce(f.n, 0) || ' confirmed'
+           FROM payments_payment p
+           LEFT JOIN (SELECT payment_id, sum(amount_minor) n FROM payments_fact WHERE kind IN ('capture', 'unapplied') GROUP BY 1) f
+             ON f.payment_id = p.id
+           LEFT JOIN (SELECT e.payment_id, sum(g.debit_minor - g.credit_minor) n FROM ledger_entry e
+                      JOIN ledger_posting g ON g.entry_id = e.id AND g.account LIKE 'receivable:%%' GROUP BY 1) l ON l.payment_id = p.id
+           WHERE p.created_at >= %(since)s AND coalesce(l.n, 0) <> coalesce(f.n, 0)""",
+    ),
+    Invariant(
+        "paid_order_has_its_money",
+        "A paid order has one captured payment of exactly its total.",
+        f"""SELECT o.merchant_id, o.id::text, o.state || ' with ' || coalesce(p.n, 0) || ' of ' || o.total_minor
+           FROM orders_order o
+           LEFT JOIN (SELECT order_id, max(captured_minor) n FROM payments_payment WHERE state = 'captured' GROUP BY 1) p ON p.order_id = o.id
+           WHERE o.placed_at >= %(since)s AND o.state IN {PAID} AND coalesce(p.n, 0) <> o.total_minor""",
+    ),
+    Invariant(
+        "money_has_its_order",
+        "Every captured payment has an order that is paid or refunded, or a case.",
+        f"""SELECT p.merchant_id, p.id::text, p.captured_minor || ' captured, order is ' || o.state
+           FROM payments_payment p JOIN orders_order o ON o.id = p.order_id
+           WHERE p.created_at >= %(since)s AND p.state = 'captured' AND o.state NOT IN {PAID}
+             AND o.state NOT IN ('refunded', 'cancelled_with_refund')
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.payment_id = p.id)""",
+    ),
+    Invariant(
+        "second_money_has_a_case",
+        "An order that was paid twice has a case for each payment beyond the first.",
+        """SELECT o.merchant_id, o.id::text, count(*) || ' captured payments'
+           FROM orders_order o JOIN payments_payment p ON p.order_id = o.id AND p.state = 'captured'
+           LEFT JOIN cases_case c ON c.payment_id = p.id AND c.kind IN ('double_money', 'late_money')
+           WHERE o.placed_at >= %(since)s GROUP BY o.merchant_id, o.id HAVING count(*) - count(DISTINCT c.payment_id) > 1""",
+    ),
+    Invariant(
+        "unapplied_money_has_a_case",
+        "Money that fits nothing we asked for waits in a case.",
+        """SELECT f.merchant_id, f.id::text, f.amount_minor || ' ' || f.currency FROM payments_fact f
+           WHERE f.learned_at >= %(since)s AND f.kind = 'unapplied'
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.payment_id = f.payment_id AND c.kind = 'amount_conflict')""",
+    ),
+    Invariant(
+        "paid_order_is_in_the_ledger",
+        "A paid order was posted as a sale of exactly its total, once.",
+        f"""SELECT o.merchant_id, o.id::text, coalesce(s.n, 0) || ' posted of ' || o.total_minor
+           FROM orders_order o
+           LEFT JOIN (SELECT e.order_id, sum(g.debit_minor) n FROM ledger_entry e JOIN ledger_posting g ON g.entry_id = e.id
+                      WHERE e.kind = 'sale' GROUP BY 1) s ON s.order_id = o.id
+           WHERE o.placed_at >= %(since)s AND (o.state IN {PAID} OR s.n IS NOT NULL) AND coalesce(s.n, 0) <> o.total_minor""",
+    ),
+    Invariant(
+        "stock_equals_movements",
+        "What is on hand is the sum of its movements.",
+        """SELECT s.merchant_id, s.id::text, s.on_hand || ' on hand, ' || coalesce(m.n, 0) || ' moved'
+           FROM inventory_stock s LEFT JOIN (SELECT stock_id, sum(delta) n FROM inventory_movement GROUP BY 1) m ON m.stock_id = s.id
+           WHERE s.on_hand <> coalesce(m.n, 0)""",
+    ),
+    Invariant(
+        "reserved_equals_reservations",
+        "What is reserved is the sum of the held reservations, and never beyond what is there.",
+        """SELECT s.merchant_id, s.id::text, s.reserved || ' reserved, ' || coalesce(r.n, 0) || ' held, ' || s.on_hand || ' on hand'
+           FROM inventory_stock s
+           LEFT JOIN (SELECT stock_id, sum(quantity) n FROM inventory_reservation WHERE state = 'held' GROUP BY 1) r ON r.stock_id = s.id
+           WHERE s.reserved <> coalesce(r.n, 0) OR s.reserved > s.on_hand""",
+    ),
+    Invariant(
+        "reservations_follow_orders",
+        "Reservations are held while an order can be paid, committed once it is paid, and let go otherwise.",
+        """SELECT r.merchant_id, r.id::text, r.state || ' for an order that is ' || o.state
+           FROM inventory_reservation r JOIN orders_order o ON o.id = r.order_id
+           WHERE r.created_at >= %(since)s AND r.state <> CASE
+             WHEN o.state IN ('draft', 'payment_pending', 'payment_authorized', 'capture_failed') THEN 'held'
+             WHEN o.state IN ('payment_failed', 'expired', 'cancelled') THEN r.state
+             ELSE 'committed' END
+             AND NOT (r.state = 'restocked' AND o.state IN ('partially_refunded', 'refunded', 'cancelled_with_refund', 'closed'))
+           UNION ALL
+           SELECT r.merchant_id, r.id::text, 'still held for an order that is ' || o.state
+           FROM inventory_reservation r JOIN orders_order o ON o.id = r.order_id
+           WHERE r.state = 'held' AND o.state IN ('payment_failed', 'expired', 'cancelled')""",
+    ),
+    Invariant(
+        "lines_sum_to_total",
+        "The lines of an order and its shipping sum to its total, and the snapshot says the same.",
+        """SELECT o.merchant_id, o.id::text, 'total ' || o.total_minor || ', snapshot ' || (o.snapshot->'totals'->>'total_minor')
+           FROM orders_order o LEFT JOIN (SELECT order_id, sum(total_minor) n FROM orders_orderline GROUP BY 1) l ON l.order_id = o.id
+           WHERE o.placed_at >= %(since)s AND (
+             o.total_minor <> (o.snapshot->'totals'->>'total_minor')::bigint
+             OR o.total_minor <> (o.snapshot->'totals'->>'net_minor')::bigint + (o.snapshot->'totals'->>'tax_minor')::bigint
+                                 + (o.snapshot->'totals'->>'shipping_net_minor')::bigint
+             OR (o.cart_id IS NOT NULL AND coalesce(l.n, 0) > o.total_minor))""",
+    ),
+    Invariant(
+        "pending_order_has_an_attempt",
+        "An order that waits for payment has an attempt in flight, or the expiry loop will look at it.",
+        """SELECT o.merchant_id, o.id::text, 'nobody is paying it and nobody will look' FROM orders_order o
+           WHERE o.placed_at >= %(since)s AND o.state = 'payment_pending' AND o.due_at IS NULL""",
+    ),
+    Invariant(
+        "pending_order_is_not_overdue",
+        "No order waits for payment long after its window and the grace.",
+        f"""SELECT o.merchant_id, o.id::text, 'expired at ' || o.expires_at FROM orders_order o
+           WHERE o.state = 'payment_pending'
+             AND o.expires_at + interval '{int(limits.CLOSE_GRACE.total_seconds())} seconds' + {OVERDUE} < holdfast_now()""",
+    ),
+    Invariant(
+        "operations_are_answered",
+        "No operation without an outcome is forgotten or long overdue.",
+        f"""SELECT merchant_id, id::text, kind || ' is ' || state || ', due ' || coalesce(due_at::text, 'never')
+           FROM payments_operation WHERE intended_at >= %(since)s AND state IN ('intended', 'unknown', 'not_sent')
+             AND (due_at IS NULL OR due_at + {OVERDUE} < holdfast_now())""",
+    ),
+    Invariant(
+        "attempts_are_asked_about",
+        "A payment that may still move is asked about: by its opening operation, or on the schedule.",
+        """SELECT p.merchant_id, p.id::text, p.state || ' and nobody asks' FROM payments_payment p
+           WHERE p.created_at >= %(since)s AND p.state IN ('created', 'open', 'authorized', 'unknown') AND p.due_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM payments_operation o WHERE o.payment_id = p.id AND o.due_at IS NOT NULL)""",
+    ),
+    Invariant(
+        "events_are_applied",
+        "No stored event is forgotten or long overdue.",
+        f"""SELECT merchant_id, id::text, type || ' is ' || state || ', due ' || coalesce(due_at::text, 'never') FROM inbox_event
+           WHERE received_at >= %(since)s AND state IN ('received', 'waiting')
+             AND (due_at IS NULL OR due_at + {OVERDUE} < holdfast_now())""",
+    ),
+    Invariant(
+        "events_have_deliveries_and_payloads",
+        "Every event arrived at least once, and its raw body is there while retention lasts.",
+        """SELECT e.merchant_id, e.id::text, e.type FROM inbox_event e WHERE e.received_at >= %(since)s AND (
+             NOT EXISTS (SELECT 1 FROM inbox_delivery d
+                         WHERE d.account_id = e.account_id AND d.provider_event_id = e.provider_event_id)
+             OR (e.state IN ('received', 'waiting') AND NOT EXISTS (SELECT 1 FROM db_payload p WHERE p.id = e.payload_id)))""",
+    ),
+    Invariant(
+        "parked_has_a_case",
+        "What was parked waits in a case.",
+        """SELECT merchant_id, id::text, 'event' FROM inbox_event e WHERE state = 'parked'
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.kind = 'parked' AND c.cause = 'event:' || replace(e.id::text, '-', ''))
+           UNION ALL
+           SELECT merchant_id, id::text, 'fulfilment' FROM fulfilment_fulfilment f WHERE state = 'parked'
+             AND NOT EXISTS (SELECT 1 FROM cases_case c
+                             WHERE c.kind = 'parked' AND c.cause = 'fulfilment:' || replace(f.id::text, '-', ''))""",
+    ),
+    Invariant(
+        "nothing_handed_over_unpaid",
+        "Nothing is handed over for an order that is not durably paid.",
+        f"""SELECT h.merchant_id, h.id::text, 'order is ' || o.state FROM fulfilment_handover h
+           JOIN fulfilment_fulfilment f ON f.id = h.fulfilment_id JOIN orders_order o ON o.id = f.order_id
+           WHERE h.at >= %(since)s AND o.state NOT IN {PAID} AND o.state NOT IN ('refunded', 'cancelled_with_refund')""",
+    ),
+    Invariant(
+        "paid_order_is_being_fulfilled",
+        "A paid order with something to hand over has its fulfilments; one that says fulfilled has handed over every unit.",
+        """SELECT o.merchant_id, o.id::text, 'paid without a fulfilment' FROM orders_order o
+           WHERE o.placed_at >= %(since)s AND o.state IN ('paid', 'fulfillment_pending', 'partially_fulfilled', 'fulfilled')
+             AND EXISTS (SELECT 1 FROM orders_orderline l WHERE l.order_id = o.id AND l.kind IN ('good', 'digital', 'booking'))
+             AND NOT EXISTS (SELECT 1 FROM fulfilment_fulfilment f WHERE f.order_id = o.id)
+           UNION ALL
+           SELECT l.merchant_id, l.id::text, 'fulfilled with ' || coalesce(sum(h.quantity), 0) || ' of ' || l.quantity
+           FROM orders_order o JOIN orders_orderline l ON l.order_id = o.id AND l.kind IN ('good', 'digital', 'booking')
+           LEFT JOIN fulfilment_handover h ON h.order_line_id = l.id
+           WHERE o.placed_at >= %(since)s AND o.state = 'fulfilled'
+           GROUP BY l.merchant_id, l.id, l.quantity HAVING coalesce(sum(h.quantity), 0) <> l.quantity""",
+    ),
+    Invariant(
+        "handed_over_within_order",
+        "No more is handed over than was ordered.",
+        """SELECT l.merchant_id, l.id::text, sum(h.quantity) || ' of ' || l.quantity
+           FROM orders_orderline l JOIN fulfilment_handover h ON h.order_line_id = l.id
+           WHERE h.at >= %(since)s GROUP BY l.merchant_id, l.id, l.quantity HAVING sum(h.quantity) > l.quantity""",
+    ),
+    Invariant(
+        "history_matches_state",
+        "The last move in the history of a thing is where it stands, and each move began where the one before ended.",
+        """WITH things AS (
+             SELECT merchant_id, 'order' subject, id, state FROM orders_order WHERE placed_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'payment', id, state FROM payments_payment WHERE created_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'reservation', id, state FROM inventory_reservation WHERE created_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'fulfilment', id, state FROM fulfilment_fulfilment WHERE created_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'case', id, state FROM cases_case WHERE opened_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'cart', id, state FROM carts_cart WHERE created_at >= %(since)s),
+           moves AS (
+             SELECT t.subject_id, t.source, t.target,
+               lag(t.target) OVER w AS before, row_number() OVER w AS n, lead(t.id) OVER w AS next
+             FROM db_transition t WINDOW w AS (PARTITION BY t.subject_id ORDER BY t.id))
+           SELECT s.merchant_id, s.id::text, s.subject || ' is ' || s.state || ', history ends at ' || coalesce(m.target, 'nothing')
+           FROM things s LEFT JOIN moves m ON m.subject_id = s.id AND m.next IS NULL WHERE m.target IS DISTINCT FROM s.state
+           UNION ALL
+           SELECT s.merchant_id, s.id::text, s.subject || ': a move from ' || coalesce(m.source, 'nothing') || ' after ' || m.before
+           FROM things s JOIN moves m ON m.subject_id = s.id WHERE m.source IS DISTINCT FROM m.before""",
+    ),
+    Invariant(
+        "order_has_frozen_cart",
+        "The cart of an order is locked, and a locked cart has its order.",
+        """SELECT o.merchant_id, o.id::text, 'its cart is ' || c.state FROM orders_order o JOIN carts_cart c ON c.id = o.cart_id
+           WHERE o.placed_at >= %(since)s AND c.state <> 'locked'
+           UNION ALL
+           SELECT c.merchant_id, c.id::text, 'locked without an order' FROM carts_cart c
+           WHERE c.created_at >= %(since)s AND c.state = 'locked' AND NOT EXISTS (SELECT 1 FROM orders_order o WHERE o.cart_id = c.id)""",
+    ),
+    Invariant(
+        "answers_are_stored_once",
+        "A key whose subject is a payment that has an outcome has its answer.",
+        """SELECT k.merchant_id, k.id::text, 'payment is ' || p.state FROM idempotency_key k JOIN payments_payment p ON p.id = k.subject_id
+           WHERE k.created_at >= %(since)s AND k.status IS NULL AND p.state NOT IN ('created', 'unknown')""",
+    ),
+    Invariant(
+        "paid_order_tells_its_customer",
+        "A paid order with a contact has exactly one confirmation.",
+        f"""SELECT o.merchant_id, o.id::text, count(m.id) || ' confirmations' FROM orders_order o
+           LEFT JOIN outbox_message m ON m.order_id = o.id AND m.topic = 'order_paid'
+           WHERE o.placed_at >= %(since)s AND o.contact_id IS NOT NULL AND o.state IN {PAID}
+           GROUP BY o.merchant_id, o.id HAVING count(m.id) <> 1""",
+    ),
+    Invariant(
+        "messages_are_sent",
+        "No message is forgotten.",
+        """SELECT merchant_id, id::text, topic FROM outbox_message
+           WHERE created_at >= %(since)s AND state = 'pending' AND due_at IS NULL""",
+    ),
+)
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def check(*, since: datetime = BEGINNING, using: str = "check") -> list[Violation]:
+    """All rows that break a law, read in one REPEATABLE READ snapshot by a role that sees every merchant and changes nothing."""
+    return list(_violations(since, using))
+
+
+def _violations(since: datetime, using: str) -> Iterator[Violation]:
+    connection = connections[using]
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        for law in LIST:
+            cursor.execute(law.sql, {"since": since})
+            for merchant_id, row_id, what in cursor.fetchall():
+                yield Violation(law.name, merchant_id, row_id, str(what))

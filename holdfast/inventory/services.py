@@ -1,0 +1,100 @@
+"""Writes of stock. Every caller holds a transaction; stock rows are locked in the order of their ids, late and shortly.
+
+A reservation is made at checkout, committed by payment, released by failure or expiry, and can be held again for late money.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from holdfast.db.moves import Cause, lock_all, move
+from holdfast.inventory.models import Movement, Reservation, Stock
+from holdfast.inventory.states import RESERVATION
+from holdfast.kernel.errors import Conflict, NotFound
+
+
+class InsufficientStock(Conflict):
+    """Somebody else took the last of it."""
+
+
+def reserve(
+    *, merchant_id: UUID, order_id: UUID, wanted: Mapping[UUID, int], until: datetime, cause: Cause, now: datetime
+) -> None:
+    """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left."""
+    _take(wanted)
+    Reservation.objects.bulk_create(
+        Reservation(
+            merchant_id=merchant_id,
+            order_id=order_id,
+            stock_id=stock_id,
+            quantity=quantity,
+            moved=cause.as_json(),
+            expires_at=until,
+            created_at=now,
+        )
+        for stock_id, quantity in sorted(wanted.items())
+    )
+
+
+def hold_again(*, order_id: UUID, until: datetime, cause: Cause) -> None:
+    """Hold what an order let go of, all or none (another attempt, or late money). Raises InsufficientStock."""
+    rows = [row for row in _of_order(order_id) if row.state in ("released", "expired")]
+    _take({row.stock_id: row.quantity for row in rows})
+    for row in rows:
+        move(row, "held", machine=RESERVATION, cause=cause, expires_at=until)
+
+
+def extend(*, order_id: UUID, until: datetime) -> None:
+    """Hold an order's reservations until a later time."""
+    Reservation.objects.filter(order_id=order_id, state="held", expires_at__lt=until).update(expires_at=until)
+
+
+def commit(*, order_id: UUID, cause: Cause, now: datetime) -> None:
+    """The order is paid: on-hand falls by what it held. Safe to repeat."""
+    rows = [row for row in _of_order(order_id) if row.state == "held"]
+    lock_all(Stock.objects.all(), [row.stock_id for row in rows])
+    for row in rows:
+        Stock.objects.filter(pk=row.stock_id).update(on_hand=F("on_hand") - row.quantity, reserved=F("reserved") - row.quantity)
+        move(row, "committed", machine=RESERVATION, cause=cause)
+    Movement.objects.bulk_create(
+        Movement(
+            merchant_id=row.merchant_id, stock_id=row.stock_id, delta=-row.quantity, cause="sold", reservation_id=row.pk, at=now
+        )
+        for row in rows
+    )
+
+
+def release(*, order_id: UUID, to: str, cause: Cause) -> None:
+    """Let go of what an order holds; `to` is `released` or `expired`. Safe to repeat."""
+    rows = [row for row in _of_order(order_id) if row.state == "held"]
+    lock_all(Stock.objects.all(), [row.stock_id for row in rows])
+    for row in rows:
+        Stock.objects.filter(pk=row.stock_id).update(reserved=F("reserved") - row.quantity)
+        move(row, to, machine=RESERVATION, cause=cause)
+
+
+def receive_stock(*, merchant_id: UUID, stock_id: UUID, quantity: int, cause: str, now: datetime) -> None:
+    """Goods arrived, or a count differed: on-hand changes by `quantity`, with a movement that says why."""
+    rows = lock_all(Stock.objects.all(), [stock_id])
+    if stock_id not in rows:
+        raise NotFound("There is no such stock.")
+    Stock.objects.filter(pk=stock_id).update(on_hand=F("on_hand") + quantity)
+    Movement.objects.create(merchant_id=merchant_id, stock_id=stock_id, delta=quantity, cause=cause, at=now)
+
+
+def _take(wanted: Mapping[UUID, int]) -> None:
+    """Add to `reserved` under row locks. The check is inside the lock; the database checks once more."""
+    rows = lock_all(Stock.objects.all(), wanted)
+    for stock_id, quantity in sorted(wanted.items()):
+        row = rows.get(stock_id)
+        left = row.on_hand - row.reserved if row else 0
+        if left < quantity:
+            raise InsufficientStock(available=left, wanted=quantity, name=row.name if row else "")
+    for stock_id, quantity in sorted(wanted.items()):
+        Stock.objects.filter(pk=stock_id).update(reserved=F("reserved") + quantity)
+
+
+def _of_order(order_id: UUID) -> list[Reservation]:
+    return list(Reservation.objects.filter(order_id=order_id).order_by("stock_id"))

@@ -1,0 +1,97 @@
+"""Writes of the ledger: insert-only. Each function is one kind of movement with its accounts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.ledger import accounts
+from holdfast.ledger.models import Entry, Posting
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an entry is about."""
+
+    merchant_id: UUID
+    order_id: UUID | None
+    payment_id: UUID | None
+
+
+def capture(
+    subject: Subject, *, provider: str, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
+) -> None:
+    """The provider took money for us: it owes us, and we owe the customer goods or the money back."""
+    sides = [(accounts.receivable(provider), amount_minor), (accounts.CUSTOMER_DEPOSITS, -amount_minor)]
+    _post(subject, "capture", cause, currency, sides, effective_at, now)
+
+
+def unapplied(
+    subject: Subject, *, provider: str, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
+) -> None:
+    """The provider took money that fits nothing we asked for: kept apart until a person decides."""
+    sides = [(accounts.receivable(provider), amount_minor), (accounts.UNAPPLIED, -amount_minor)]
+    _post(subject, "unapplied", cause, currency, sides, effective_at, now)
+
+
+def sale(
+    subject: Subject, *, net_minor: int, tax_minor: int, shipping_minor: int, currency: str, effective_at: datetime, now: datetime
+) -> None:
+    """The order is paid: the customer's deposit becomes sales, shipping and tax owed. Once per order."""
+    total = net_minor + tax_minor + shipping_minor
+    sides = [
+        (accounts.CUSTOMER_DEPOSITS, total),
+        (accounts.SALES, -net_minor),
+        (accounts.SHIPPING, -shipping_minor),
+        (accounts.TAX_PAYABLE, -tax_minor),
+    ]
+    _post(subject, "sale", str(subject.order_id), currency, sides, effective_at, now)
+
+
+def authorization(
+    subject: Subject, *, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
+) -> None:
+    """Money is held for us but not ours: memorandum accounts, closed again by capture, void or lapse."""
+    sides = [(accounts.AUTHORIZED, amount_minor), (accounts.AUTHORIZED_CONTRA, -amount_minor)]
+    _post(subject, "authorization", cause, currency, sides, effective_at, now)
+
+
+def authorization_closed(
+    subject: Subject, *, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
+) -> None:
+    """The held money was captured, voided or lapsed."""
+    sides = [(accounts.AUTHORIZED_CONTRA, amount_minor), (accounts.AUTHORIZED, -amount_minor)]
+    _post(subject, "authorization_closed", cause, currency, sides, effective_at, now)
+
+
+def _post(
+    subject: Subject,
+    kind: str,
+    cause: str,
+    currency: str,
+    sides: Sequence[tuple[str, int]],
+    effective_at: datetime,
+    now: datetime,
+) -> None:
+    """Debits are positive, credits negative; zeros are left out. The unique cause makes a second writing an error."""
+    entry = Entry.objects.create(
+        merchant_id=subject.merchant_id,
+        kind=kind,
+        cause=cause,
+        order_id=subject.order_id,
+        payment_id=subject.payment_id,
+        effective_at=effective_at,
+        recorded_at=now,
+    )
+    Posting.objects.bulk_create(
+        Posting(
+            merchant_id=subject.merchant_id,
+            entry=entry,
+            account=account,
+            currency=currency,
+            debit_minor=max(amount, 0),
+            credit_minor=max(-amount, 0),
+        )
+        for account, amount in sides
+        if amount
+    )

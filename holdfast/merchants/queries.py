@@ -1,0 +1,78 @@
+"""Reads of merchants, keys and accounts."""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+
+from holdfast.db.tenancy import unscoped
+from holdfast.kernel.errors import NotFound, Refused, Unauthorized
+from holdfast.merchants.credentials import unseal
+from holdfast.merchants.models import Account, Merchant
+from holdfast.providers.contract import AccountHandle
+
+
+class UnknownKey(Unauthorized):
+    """The API key is missing, wrong or revoked. Send it as `Authorization: Bearer pk_…` or `sk_…`."""
+
+
+class ProviderNotOffered(Refused):
+    """This merchant does not take payments with that provider."""
+
+
+@dataclass(frozen=True)
+class KeyHolder:
+    """Who asks: a merchant's software, with which kind of key."""
+
+    merchant_id: UUID
+    key_id: UUID
+    kind: str
+
+
+def key_holder(token: str) -> KeyHolder:
+    """Whose API key this is. Needs no tenant. Raises UnknownKey."""
+    with unscoped(), connection.cursor() as cursor:
+        cursor.execute("SELECT merchant_id, id, kind FROM holdfast_find_key(%s)", [token_hash(token)])
+        row = cursor.fetchone()
+    if row is None:
+        raise UnknownKey
+    return KeyHolder(*row)
+
+
+def token_hash(token: str) -> str:
+    """sha256 of a bearer token, in hex: what the database keeps of it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def current(merchant_id: UUID) -> Merchant:
+    """The merchant of this transaction."""
+    merchant = Merchant.objects.filter(pk=merchant_id).first()
+    if merchant is None:
+        raise NotFound("There is no such merchant.")
+    return merchant
+
+
+def account_for(provider: str) -> Account:
+    """The merchant's enabled account with a provider, the oldest where there are several. Raises ProviderNotOffered."""
+    account = Account.objects.filter(provider=provider, enabled=True).order_by("id").first()
+    if account is None:
+        raise ProviderNotOffered(f"This merchant does not take payments with {provider!r}.")
+    return account
+
+
+def account(account_id: UUID) -> Account:
+    """An account of this merchant, also a disabled one: money already on its way still has to be asked about."""
+    return Account.objects.get(pk=account_id)
+
+
+def handle(row: Account) -> AccountHandle:
+    """What an adapter needs of an account, with its credentials opened."""
+    return AccountHandle(
+        id=row.pk, provider=row.provider, live=row.mode == Account.Mode.LIVE, credentials=unseal(bytes(row.sealed))
+    )
+
+
+def providers_offered() -> list[str]:
+    """Names of the providers this merchant's customers can pay with."""
+    return sorted(set(Account.objects.filter(enabled=True).values_list("provider", flat=True)))

@@ -1,0 +1,76 @@
+"""Writes of orders. An order is placed once from a cart or an external id; after that only its state moves."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from holdfast.db.moves import Cause, lock, move
+from holdfast.kernel.ids import readable_code
+from holdfast.orders.models import Order, OrderLine
+from holdfast.orders.states import ORDER
+
+
+def place(
+    *,
+    id: UUID,
+    merchant_id: UUID,
+    token_sha256: str,
+    cart_id: UUID | None,
+    external_id: str | None,
+    contact_id: UUID | None,
+    currency: str,
+    total_minor: int,
+    snapshot: dict[str, Any],
+    quote_sha256: str,
+    lines: Sequence[OrderLine],
+    expires_at: datetime,
+    cause: Cause,
+    now: datetime,
+) -> Order:
+    """Write the order with its immutable snapshot and lines; from the commit on, money can arrive for it."""
+    order = Order.objects.create(
+        id=id,
+        merchant_id=merchant_id,
+        number=new_number(),
+        token_sha256=token_sha256,
+        cart_id=cart_id,
+        external_id=external_id,
+        contact_id=contact_id,
+        currency=currency,
+        total_minor=total_minor,
+        snapshot=snapshot,
+        quote_sha256=quote_sha256,
+        moved=cause.as_json(),
+        placed_at=now,
+        expires_at=expires_at,
+        due_at=expires_at,
+    )
+    OrderLine.objects.bulk_create(lines)
+    return order
+
+
+def lock_order(order_id: UUID) -> Order:
+    """The order under its lock: the lock on everything that is paid for it. Raises NotFound, Busy."""
+    return lock(Order.objects.all(), order_id, "order")
+
+
+def go(order: Order, target: str, *, cause: Cause, **changes: Any) -> None:
+    """Move a locked order along its table."""
+    move(order, target, machine=ORDER, cause=cause, **changes)
+
+
+def new_number() -> str:
+    """Readable and not guessable from another: ten random characters (about 48 bits), `K7QXM-2RDPA`."""
+    code = readable_code(10)
+    return f"{code[:5]}-{code[5:]}"
+
+
+def rest(order: Order) -> None:
+    """The expiry loop has nothing to do here."""
+    Order.objects.filter(pk=order.pk).update(due_at=None)
+
+
+def look_again(order: Order, *, at: Any) -> None:
+    """The expiry loop looks again at this time."""
+    Order.objects.filter(pk=order.pk).update(due_at=at)

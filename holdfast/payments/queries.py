@@ -1,0 +1,43 @@
+"""Reads of payments."""
+
+from uuid import UUID
+
+from holdfast.kernel.errors import NotFound
+from holdfast.payments.models import Operation, Payment
+from holdfast.payments.states import IN_FLIGHT
+
+
+def get(payment_id: UUID) -> Payment:
+    """A payment of this merchant. Raises NotFound."""
+    payment = Payment.objects.filter(pk=payment_id).first()
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    return payment
+
+
+def find(*, account_id: UUID, provider_id: str | None, reference: UUID | None) -> tuple[Payment | None, Payment | None]:
+    """The attempts that a report names: by the provider's id with that account, and by our reference. They should agree."""
+    by_id = Payment.objects.filter(account_id=account_id, provider_id=provider_id).first() if provider_id else None
+    if reference is None or (by_id is not None and by_id.pk == reference):
+        return by_id, by_id if reference else None
+    return by_id, Payment.objects.filter(pk=reference).first()
+
+
+def in_flight(order_id: UUID) -> Payment | None:
+    """The attempt that may still take an order's money."""
+    return Payment.objects.filter(order_id=order_id, state__in=IN_FLIGHT, superseded_at__isnull=True).first()
+
+
+def of_order(order_id: UUID) -> list[Payment]:
+    """All attempts for an order, oldest first."""
+    return list(Payment.objects.filter(order_id=order_id).order_by("id"))
+
+
+def operation(operation_id: UUID) -> Operation:
+    """One operation, with its payment."""
+    return Operation.objects.select_related("payment").get(pk=operation_id)
+
+
+def operation_of(payment_id: UUID, kind: str) -> Operation | None:
+    """What was asked of the provider for an attempt, by kind."""
+    return Operation.objects.select_related("payment").filter(payment_id=payment_id, kind=kind).first()
