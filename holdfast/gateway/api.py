@@ -169,4 +169,5 @@ def render(request: Request, answer: Answer) -> Response:
         headers["Stripe-Should-Retry"] = "true"
     elif answer.status >= 400 and (answer.replayed or answer.status < 500):
         headers["Stripe-Should-Retry"] = "false"
-    return Response(json.dumps(answer.body, indent=2, ensure_ascii=False), answer.status, headers)
+    indent = 2 if request.headers.get("user-agent", "").startswith("curl") else None  # People read curl's output.
+    return Response(json.dumps(answer.body, indent=indent, ensure_ascii=False), answer.status, headers)

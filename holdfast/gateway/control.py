@@ -12,7 +12,7 @@ from starlette.routing import Route
 from holdfast.gateway import alarms, audit, cards, deliveries, disputes, endpoints, events, payments, payouts, refunds
 from holdfast.gateway.errors import ApiError, invalid
 from holdfast.gateway.pages import success_url
-from holdfast.gateway.tx import Tx
+from holdfast.gateway.tx import Tx, encode
 from holdfast.gateway.world import open_account
 
 
@@ -184,7 +184,7 @@ def signed(tx: Tx, event: dict, account: str, said: dict) -> dict:
     endpoint = tx.find("webhook_endpoint", account=account)
     if not endpoint:
         raise invalid("This account has no webhook endpoint.")
-    parcel = {"body": json.dumps(event), "variant": said.get("variant", "genuine"), "skew_s": said.get("skew_s", 0)}
+    parcel = {"body": encode(event), "variant": said.get("variant", "genuine"), "skew_s": said.get("skew_s", 0)}
     parcel["secret"] = tx.private(endpoint[0]["id"])["secret"]
     body, headers = deliveries.wrap(parcel, now=time.time())
     return {"url": endpoint[0]["url"], "body": body.decode(), "headers": headers}

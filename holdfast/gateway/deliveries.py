@@ -8,10 +8,9 @@ import json
 import logging
 import time
 
-import httpx
-
 from holdfast.gateway import signing
-from holdfast.gateway.tx import Tx
+from holdfast.gateway.courier import Courier
+from holdfast.gateway.tx import Tx, encode
 
 AT_ONCE = 32  # Enough to be a storm to a receiver on the same machine, little enough for two cores.
 IDLE_S = 0.5  # The longest nap; new rows wake the loop earlier.
@@ -23,18 +22,17 @@ log = logging.getLogger(__name__)
 class Deliveries:
     def __init__(self, world) -> None:
         self._world = world
+        self._courier = Courier()
         self._flying: set[int] = set()
         self._tasks: set[asyncio.Task] = set()
 
     async def run(self) -> None:
         """Until cancelled. What was in the air when the process died is due again at the next start."""
-        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
-            while True:
-                self._world.deliveries_wanted.clear()
-                started = await self._start_due(client)
-                if not started or len(self._flying) >= AT_ONCE:
-                    await self._nap()
+        while True:
+            self._world.deliveries_wanted.clear()
+            started = await self._start_due()
+            if not started or len(self._flying) >= AT_ONCE:
+                await self._nap()
 
     async def _nap(self) -> None:
         try:
@@ -42,7 +40,7 @@ class Deliveries:
         except TimeoutError:
             return
 
-    async def _start_due(self, client: httpx.AsyncClient) -> int:
+    async def _start_due(self) -> int:
         room = AT_ONCE - len(self._flying)
         if room <= 0:
             return 0
@@ -50,14 +48,14 @@ class Deliveries:
         parcels = await self._world.books.read(lambda tx: _due(tx, room, flying))
         for parcel in parcels:
             self._flying.add(parcel["seq"])
-            task = asyncio.create_task(self._deliver(client, parcel))
+            task = asyncio.create_task(self._deliver(parcel))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return len(parcels)
 
-    async def _deliver(self, client: httpx.AsyncClient, parcel: dict) -> None:
+    async def _deliver(self, parcel: dict) -> None:
         try:
-            status = await self._post(client, parcel)
+            status = await self._post(parcel)
             await self._world.books.write(lambda tx: _record(tx, parcel, status))
         except Exception:
             log.exception("delivery %s could not be recorded", parcel["seq"])
@@ -65,24 +63,19 @@ class Deliveries:
             self._flying.discard(parcel["seq"])
             self._world.deliveries_wanted.set()
 
-    async def _post(self, client: httpx.AsyncClient, parcel: dict) -> str:
+    async def _post(self, parcel: dict) -> str:
         body, headers = wrap(parcel, now=time.time())
-        try:
-            timeout = self._world.moods.settings["webhook_timeout_s"]
-            response = await client.post(parcel["url"], content=body, headers=headers, timeout=timeout)
-            return str(response.status_code)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return type(error).__name__
+        timeout_s = self._world.moods.settings["webhook_timeout_s"]
+        return await self._courier.post(parcel["url"], body=body, headers=headers, timeout_s=timeout_s)
 
 
 def wrap(parcel: dict, *, now: float) -> tuple[bytes, dict[str, str]]:
-    event = json.loads(parcel["body"])
+    """Body and headers; the body of a genuine delivery is the event exactly as it is in the books."""
     timestamp = int(now) + parcel["skew_s"]
+    body, secret = parcel["body"].encode(), parcel["secret"]
     if parcel["variant"] == "forged":
-        body = signing.encode(signing.forged(event))
-        return body, signing.headers(body, secret=signing.FORGED_SECRET, timestamp=timestamp)
-    body = signing.encode(event)
-    return body, signing.headers(body, secret=parcel["secret"], timestamp=timestamp)
+        body, secret = encode(signing.forged(json.loads(body))).encode(), signing.FORGED_SECRET
+    return body, signing.headers(body, secret=secret, timestamp=timestamp)
 
 
 def _due(tx: Tx, room: int, flying: set[int]) -> list[dict]:

@@ -2,14 +2,9 @@
 
 import hashlib
 import hmac
-import json
 
 FORGED_SECRET = "whsec_a_secret_that_nobody_gave_out"
 FORGED_EXTRA_MINOR = 100_000
-
-
-def encode(event: dict) -> bytes:
-    return json.dumps(event, indent=2).encode()  # Stripe pretty-prints; a receiver must sign the raw body.
 
 
 def headers(body: bytes, *, secret: str, timestamp: int) -> dict[str, str]:

@@ -99,4 +99,8 @@ class Tx:
 
 def _columns(obj: dict) -> list:
     names = ("type", "payment_intent", "charge", "source")
-    return [*(obj.get(name) for name in names), json.dumps(obj, ensure_ascii=False, separators=(",", ":"))]
+    return [*(obj.get(name) for name in names), encode(obj)]
+
+
+def encode(obj: dict) -> str:
+    return json.dumps(obj, ensure_ascii=False, separators=(",", ":"))
