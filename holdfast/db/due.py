@@ -3,6 +3,7 @@
 Claiming moves `due_at` ahead by a lease and counts the try, in a transaction of its own; settling sets it again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -36,6 +37,24 @@ class DatabaseNow(Func):
 def after(pause: timedelta) -> Combinable | CombinedExpression:
     """`due_at` at this pause from the database's now."""
     return DatabaseNow() + pause
+
+
+def never() -> bool:
+    """The worker is not stopping."""
+    return False
+
+
+def each(lane: str, handle: Callable[[Claim], object], *, stopping: Callable[[], bool] = never, batch: int = limits.BATCH) -> int:
+    """Claim due rows of a lane and handle one after the other. Returns how many were claimed.
+
+    A stop is heard between two rows; the rest of the batch is due again when its lease ends.
+    """
+    claims = claim(lane, batch=batch)
+    for claimed in claims:
+        if stopping():
+            break
+        handle(claimed)
+    return len(claims)
 
 
 def claim(lane: str, *, batch: int = limits.BATCH, lease: timedelta = limits.LEASE) -> list[Claim]:

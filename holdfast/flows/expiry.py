@@ -3,6 +3,7 @@
 Money that arrives later is honoured or becomes a case (`flows.paid`).
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -30,12 +31,9 @@ class StillPayable(Conflict):
     retry_after_s = 5
 
 
-def work(*, now: datetime | None = None) -> int:
+def work(*, stopping: Callable[[], bool] = due.never) -> int:
     """Orders past their window. Returns how many were claimed."""
-    claims = due.claim("orders")
-    for claim in claims:
-        expire(claim, now=now or clock_now())
-    return len(claims)
+    return due.each("orders", lambda claim: expire(claim, now=clock_now()), stopping=stopping, batch=limits.ASKING_BATCH)
 
 
 def expire(claim: Claim, *, now: datetime) -> str:

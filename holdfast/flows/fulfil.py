@@ -1,6 +1,6 @@
 """Hand over what is durably paid. Downloads and vouchers by the worker, parcels when the merchant says what was sent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -36,12 +36,9 @@ class NotShippable(Conflict):
     """This order is not paid, or there is nothing (more) to ship."""
 
 
-def work(*, now: datetime | None = None) -> int:
+def work(*, stopping: Callable[[], bool] = due.never) -> int:
     """Fulfilments that are due. Returns how many were claimed."""
-    claims = due.claim("fulfilments")
-    for claim in claims:
-        begin(claim, now=now or clock_now())
-    return len(claims)
+    return due.each("fulfilments", lambda claim: begin(claim, now=clock_now()), stopping=stopping)
 
 
 def begin(claim: Claim, *, now: datetime) -> str:

@@ -1,11 +1,12 @@
 """Small sweeps: carts that nobody came back to, keys whose time is over, the partitions of the coming months."""
 
-from datetime import datetime
+from collections.abc import Callable
 
 from django.db import connection
 
 from holdfast.carts import services as carts
 from holdfast.db import due
+from holdfast.db.due import Claim
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import unscoped, writing
 
@@ -15,17 +16,17 @@ SWEEP = 1_000
 MONTHS_AHEAD = 2
 
 
-def work(*, now: datetime | None = None) -> int:
-    """Abandon carts past their time, then sweep keys. Returns how many rows were touched."""
-    claims = due.claim("carts")
-    for claim in claims:
-        with writing(claim.merchant_id, step="housekeeping.cart"):
-            try:
-                cart = carts.lock_active(claim.id)
-            except carts.CartLocked:
-                continue
-            carts.abandon(cart, cause=Cause("nobody came back"))
-    return len(claims) + _sweep()
+def work(*, stopping: Callable[[], bool] = due.never) -> int:
+    """Abandon carts past their time, then sweep keys and make partitions. Returns how many rows were touched."""
+    return due.each("carts", _abandon, stopping=stopping) + _sweep()
+
+
+def _abandon(claim: Claim) -> None:
+    with writing(claim.merchant_id, step="housekeeping.cart"):
+        try:
+            carts.abandon(carts.lock_active(claim.id), cause=Cause("nobody came back"))
+        except carts.CartLocked:
+            return
 
 
 def _sweep() -> int:

@@ -5,6 +5,7 @@ Message-ID, so that mail programs show it once.
 """
 
 import smtplib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +16,7 @@ from django.core.mail import EmailMessage
 from holdfast.db import due
 from holdfast.db.due import Claim
 from holdfast.db.tenancy import reading, writing
-from holdfast.kernel import money
+from holdfast.kernel import limits, money
 from holdfast.kernel.clock import now as clock_now
 from holdfast.kernel.faults import asking
 from holdfast.merchants import queries as merchants
@@ -55,12 +56,9 @@ class _Letter:
     text: str
 
 
-def work(*, now: datetime | None = None) -> int:
+def work(*, stopping: Callable[[], bool] = due.never) -> int:
     """Messages that are due. Returns how many were claimed."""
-    claims = due.claim("messages")
-    for claim in claims:
-        send(claim, now=now or clock_now())
-    return len(claims)
+    return due.each("messages", lambda claim: send(claim, now=clock_now()), stopping=stopping, batch=limits.ASKING_BATCH)
 
 
 def send(claim: Claim, *, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """What was intended and not answered is asked again with its key; what is in doubt is looked up. Nothing else needs recovery."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -21,12 +22,9 @@ from holdfast.providers.contract import Kind
 log = structlog.get_logger()
 
 
-def work_operations(*, now: datetime | None = None) -> int:
+def work_operations(*, stopping: Callable[[], bool] = due.never) -> int:
     """Operations without a final outcome. Returns how many were claimed."""
-    claims = due.claim("operations")
-    for claim in claims:
-        resume(claim, now=now or clock_now())
-    return len(claims)
+    return due.each("operations", lambda claim: resume(claim, now=clock_now()), stopping=stopping, batch=limits.ASKING_BATCH)
 
 
 def resume(claim: Claim, *, now: datetime) -> str:
@@ -50,12 +48,9 @@ def resume(claim: Claim, *, now: datetime) -> str:
     return questions.ask(question, now=now)
 
 
-def work_payments(*, now: datetime | None = None) -> int:
+def work_payments(*, stopping: Callable[[], bool] = due.never) -> int:
     """Attempts without an end: ask the provider on the published schedule (`limits.POLL_AFTER`). Every webhook may be lost."""
-    claims = due.claim("payments")
-    for claim in claims:
-        poll(claim, now=now or clock_now())
-    return len(claims)
+    return due.each("payments", lambda claim: poll(claim, now=clock_now()), stopping=stopping, batch=limits.ASKING_BATCH)
 
 
 def poll(claim: Claim, *, now: datetime) -> str:

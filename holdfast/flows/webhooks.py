@@ -3,6 +3,7 @@
 A failure is recorded separately, so that its evidence survives the rollback, and an event that kills its process is parked.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -22,12 +23,9 @@ from holdfast.providers import registry
 log = structlog.get_logger()
 
 
-def work(*, now: datetime | None = None) -> int:
+def work(*, stopping: Callable[[], bool] = due.never) -> int:
     """Claim due events and apply each. Returns how many were claimed."""
-    claims = due.claim("events")
-    for claim in claims:
-        handle_one(claim, now=now or clock_now())
-    return len(claims)
+    return due.each("events", lambda claim: handle_one(claim, now=clock_now()), stopping=stopping)
 
 
 def handle_one(claim: Claim, *, now: datetime) -> str:

@@ -59,11 +59,20 @@ REFRESH_EVERY = timedelta(seconds=10)
 # -- Worker loops -----------------------------------------------------------------------------------------------------
 #: Rows claimed at once: large enough to save round trips, small enough that a lease covers the batch.
 BATCH = 20
-#: A claimed row is due again after this unless it was settled: the time within which a batch certainly ends.
-LEASE = timedelta(seconds=60)
+#: The same where each row asks somebody outside and may wait for seconds.
+ASKING_BATCH = 4
+#: A claimed row is due again after this unless it was settled. Short, so that what a dead worker held is soon done by
+#: another; a batch that takes longer is at worst begun twice, which the locks and keys make harmless.
+LEASE = timedelta(seconds=20)
 #: Pause of an idle loop, in seconds; grows to the longest while nothing is due.
 IDLE_MIN_S = 0.05
 IDLE_MAX_S = 1.0
+#: Somebody is waiting for an event to be applied: look more often.
+EVENTS_IDLE_MAX_S = 0.2
+#: Sweeps are in no hurry.
+HOUSEKEEPING_EVERY_S = 60.0
+#: How long a stopping worker waits for the rows in hand: a question to a provider ends within its timeouts.
+STOP_GRACE_S = 25.0
 #: An operation's answer normally comes by the request that asked; recovery steps in after this.
 RECOVERY_AFTER = timedelta(seconds=20)
 #: Tries of an event before it is parked for people: about a day with the schedule below.
