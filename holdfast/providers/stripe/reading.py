@@ -78,7 +78,7 @@ def of_intent(intent: object, *, account: AccountHandle, source: Source, told_at
 def session_verdict(session: Mapping[str, Any], *, async_failed: bool) -> Verdict:
     """Money first: an expanded PaymentIntent that holds or took money is believed before the session's own status.
 
-    `no_payment_required` is unreadable: we never open a session about nothing, so a person must look.
+    Every other pair of words is unreadable; `no_payment_required` too, for we never open a session about nothing.
     """
     status, payment_status = text(session, "status"), text(session, "payment_status")
     raw = f"{status}/{payment_status}"
@@ -86,9 +86,9 @@ def session_verdict(session: Mapping[str, Any], *, async_failed: bool) -> Verdic
     detail = intent.detail if intent else {}
     if intent and intent.kind in (Kind.CAPTURED, Kind.AUTHORIZED, Kind.UNREADABLE):
         return _renamed(intent, raw)
-    if status == "open":
+    if (status, payment_status) == ("open", "unpaid"):
         return Verdict(kind=Kind.OPENED, status=raw, detail=detail, at=moment(session.get("created")))
-    if status == "expired":
+    if (status, payment_status) == ("expired", "unpaid"):
         return Verdict(kind=Kind.EXPIRED, status=raw, detail=detail)
     if (status, payment_status) == ("complete", "paid"):
         return _paid(session, raw)
