@@ -45,8 +45,7 @@ def handler(operation: Operation):
         request_id = ids.new("req", 14)
         try:
             account = await world.account(secret_key(request))
-            moods = world.moods.for_request(operation.name)
-            return await _moody(request, operation, account, request_id, moods)
+            return await _once_at_a_time(request, operation, account, request_id)
         except ApiError as error:
             return render(request, Answer(error.status, error.rendered(request_id), request_id))
         except Exception:
@@ -57,23 +56,18 @@ def handler(operation: Operation):
     return answer
 
 
-async def _moody(request: Request, operation: Operation, account: str, request_id: str, moods: list[Mood]) -> Response:
+async def _once_at_a_time(request: Request, operation: Operation, account: str, request_id: str) -> Response:
+    """A key is running until its request is executed; the answer may still be on its way after that."""
     world = request.app.state.world
-    told = {mood.name: mood for mood in moods}
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
     if key:
         check_key(key)
         world.running.enter(account, key)
     try:
-        for name in ("latency", "fail_before", "timeout_before"):
-            if name in told:
-                world.count_mood(name, operation.name)
-        if "latency" in told:
-            await faults.hold(world.stopping, world.moods.somewhere_within(told["latency"].seconds))
-        if "fail_before" in told:
-            return render(request, Answer(500, errors.broken().rendered(request_id), request_id))
-        if "timeout_before" in told:
-            return await cut_after(request, told["timeout_before"].seconds)
+        told = {mood.name: mood for mood in world.moods.for_request(operation.name)}
+        response = await _fail_before(request, operation, request_id, told)
+        if response is not None:
+            return response
         answer = await _execute(request, operation, account, request_id, key, told)
     finally:
         if key:
@@ -82,6 +76,21 @@ async def _moody(request: Request, operation: Operation, account: str, request_i
         if name in told:
             world.count_mood(name, operation.name)
     return await spoil(request, render(request, answer), told)
+
+
+async def _fail_before(request: Request, operation: Operation, request_id: str, told: dict[str, Mood]) -> Response | None:
+    """What goes wrong before anything is executed: then there is an answer already."""
+    world = request.app.state.world
+    for name in ("latency", "fail_before", "timeout_before"):
+        if name in told:
+            world.count_mood(name, operation.name)
+    if "latency" in told:
+        await faults.hold(world.stopping, world.moods.somewhere_within(told["latency"].seconds))
+    if "fail_before" in told:
+        return render(request, Answer(500, errors.broken().rendered(request_id), request_id))
+    if "timeout_before" in told:
+        return await cut_after(request, told["timeout_before"].seconds)
+    return None
 
 
 async def spoil(request: Request, response: Response, told: dict[str, Mood]) -> Response:
@@ -96,8 +105,9 @@ async def spoil(request: Request, response: Response, told: dict[str, Mood]) -> 
 
 
 async def cut_after(request: Request, seconds: float) -> Response:
+    line = faults.line_of(request)
     await faults.hold(request.app.state.world.stopping, seconds)
-    faults.cut(request)
+    faults.cut(line)
     return faults.Silence()
 
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import time
+from functools import partial
 
 from holdfast.gateway import signing
 from holdfast.gateway.courier import Courier
@@ -30,20 +31,21 @@ class Deliveries:
         """Until cancelled. What was in the air when the process died is due again at the next start."""
         while True:
             self._world.deliveries_wanted.clear()
-            started = await self._start_due()
-            if not started or len(self._flying) >= AT_ONCE:
-                await self._nap()
+            looked_at = time.time()
+            await self._start_due()
+            await self._nap(await self._world.books.read(partial(_next_due, after=looked_at)))
 
-    async def _nap(self) -> None:
+    async def _nap(self, until: float) -> None:
+        wait_s = min(max(until - time.time(), 0), IDLE_S) if len(self._flying) < AT_ONCE else IDLE_S
         try:
-            await asyncio.wait_for(self._world.deliveries_wanted.wait(), IDLE_S)
+            await asyncio.wait_for(self._world.deliveries_wanted.wait(), wait_s)
         except TimeoutError:
             return
 
-    async def _start_due(self) -> int:
+    async def _start_due(self) -> None:
         room = AT_ONCE - len(self._flying)
         if room <= 0:
-            return 0
+            return
         flying = set(self._flying)
         parcels = await self._world.books.read(lambda tx: _due(tx, room, flying))
         for parcel in parcels:
@@ -51,7 +53,6 @@ class Deliveries:
             task = asyncio.create_task(self._deliver(parcel))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return len(parcels)
 
     async def _deliver(self, parcel: dict) -> None:
         try:
@@ -90,6 +91,12 @@ def _due(tx: Tx, room: int, flying: set[int]) -> list[dict]:
         [tx.now, room + len(flying)],
     )
     return [dict(row) for row in rows if row["seq"] not in flying][:room]
+
+
+def _next_due(tx: Tx, *, after: float) -> float:
+    """When the next delivery is due that was not when we looked; those in the air were, so they keep nobody awake."""
+    sql = "SELECT min(due_at) FROM deliveries WHERE state = 'due' AND due_at > ?"
+    return tx.execute(sql, [after]).fetchone()[0] or after + IDLE_S
 
 
 def _record(tx: Tx, parcel: dict, status: str) -> None:

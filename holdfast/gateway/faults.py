@@ -1,6 +1,7 @@
 """How a call goes wrong on the wire."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -18,30 +19,39 @@ async def hold(stopping: asyncio.Event, seconds: float) -> None:
         return
 
 
-def cut(request: Request) -> None:
-    """End the caller's TCP connection without a word.
+def line_of(request: Request) -> socket.socket | None:
+    """The caller's TCP connection, to be cut later.
 
-    The server library has no such call, but the socket is a descriptor of this process: the one whose peer is the
-    caller. A linger of zero turns the server's own close into a reset.
+    The server library does not hand it out, but it is a descriptor of this process: the one whose peer is the caller.
+    Found while the caller waits, because its port may be somebody else's after it has given up.
     """
     client = request.scope["client"]
     peer = (client[0], int(client[1]))
     for name in os.listdir("/dev/fd"):
-        _shut_if(int(name), peer)
-
-
-def _shut_if(descriptor: int, peer: tuple[str, int]) -> None:
-    try:
-        connection = socket.socket(fileno=os.dup(descriptor))
-    except OSError:  # Not a socket, or closed since it was listed.
-        return
-    with connection:
         try:
-            if connection.getpeername()[:2] == peer:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                connection.shutdown(socket.SHUT_RDWR)
-        except OSError:  # A listening socket has no peer; a closed one needs no shutting.
-            return
+            connection = socket.socket(fileno=os.dup(int(name)))
+        except OSError:  # Not a socket, or closed since it was listed.
+            continue
+        if _peer(connection) == peer:
+            return connection
+        connection.close()
+    return None
+
+
+def _peer(connection: socket.socket) -> tuple | None:
+    try:
+        return connection.getpeername()[:2]
+    except OSError:  # A listening socket has none.
+        return None
+
+
+def cut(line: socket.socket | None) -> None:
+    """End a connection without a word. A linger of zero turns the server's own close into a reset."""
+    if line is None:
+        return
+    with line, contextlib.suppress(OSError):  # The caller may have gone first.
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.shutdown(socket.SHUT_RDWR)
 
 
 class Silence(Response):

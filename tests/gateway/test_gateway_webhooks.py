@@ -132,7 +132,7 @@ def test_delayed_webhook_arrives_late(shop):
 
 
 def test_reordered_webhooks_still_all_arrive(shop):
-    shop.gateway.mood_next("payment_intent.created", "webhook_delay", seconds=0.3)
+    shop.gateway.mood_next("payment_intent.created", "webhook_delay", seconds=0.6)
     shop.gateway.mood_next("charge.succeeded", "webhook_reorder", seconds=0.1)
     shop.paid()
     shop.hear(4)
