@@ -60,10 +60,13 @@ class StripeAdapter:
         """Raises NotSent, Unknown, Declined (FAILED: there is no session, and this key will never make one)."""
         body: Any = dict(request)
         try:
-            session = ask(account, lambda client: client.v1.checkout.sessions.create(body, {"idempotency_key": key}))
+            session = ask(account, lambda client: client.v1.checkout.sessions.create(body, {"idempotency_key": key}).to_dict())
         except Refusal as refusal:
             return self._after_refusal(refusal, request=request, account=account)
-        return reading.of_session(session.to_dict(), account=account, source=Source.REPLY)
+        report = reading.of_session(session, account=account, source=Source.REPLY)
+        if report.provider_id is None:
+            raise Unknown("Stripe's answer is not a Checkout Session.")
+        return report
 
     def _after_refusal(self, refusal: Refusal, *, request: Mapping[str, Any], account: AccountHandle) -> ProviderReport:
         """A no is final only if no session exists. When an earlier try may have made one (S-71), we look.
@@ -92,10 +95,13 @@ class StripeAdapter:
     def close(self, *, provider_id: str, key: str, account: AccountHandle) -> ProviderReport:
         """Expire the session. Raises NotSent, Unknown; one that was paid first is reported as what it is."""
         try:
-            session = ask(account, lambda client: client.v1.checkout.sessions.expire(provider_id, {}, {"idempotency_key": key}))
+            session = self._expire(provider_id, account, {"idempotency_key": key})
         except Refusal as refusal:
             return self._not_closed(refusal, provider_id=provider_id, account=account)
-        return reading.of_session(session.to_dict(), account=account, source=Source.REPLY)
+        return reading.of_session(session, account=account, source=Source.REPLY)
+
+    def _expire(self, provider_id: str, account: AccountHandle, options: Any) -> dict[str, Any]:
+        return ask(account, lambda client: client.v1.checkout.sessions.expire(provider_id, {}, options).to_dict())
 
     def _not_closed(self, refusal: Refusal, *, provider_id: str, account: AccountHandle) -> ProviderReport:
         """Stripe expires open sessions only, so it is usually complete or expired already."""
@@ -106,10 +112,10 @@ class StripeAdapter:
             raise Unknown(f"Stripe does not close the open session: {refusal}")
         # The key keeps an old 500 for ever. Expiring moves no money and can be done once only, so here a new key is safe.
         try:
-            session = ask(account, lambda client: client.v1.checkout.sessions.expire(provider_id))
+            session = self._expire(provider_id, account, {})
         except (Refusal, NotSent) as again:
             raise Unknown(f"Stripe does not close the open session: {again}") from again
-        return reading.of_session(session.to_dict(), account=account, source=Source.REPLY)
+        return reading.of_session(session, account=account, source=Source.REPLY)
 
     def fetch(
         self,
@@ -130,10 +136,10 @@ class StripeAdapter:
         """Stripe forgets no session. One that it does not know belongs to another key, and may be paid there."""
         expand: Any = {"expand": EXPANDED}
         try:
-            session = ask(account, lambda client: client.v1.checkout.sessions.retrieve(provider_id, expand))
+            session = ask(account, lambda client: client.v1.checkout.sessions.retrieve(provider_id, expand).to_dict())
         except Refusal as refusal:
             raise Unknown(f"Stripe does not show session {provider_id} to this secret key: {refusal}") from refusal
-        return reading.of_session(session.to_dict(), account=account, source=Source.POLL)
+        return reading.of_session(session, account=account, source=Source.POLL)
 
     def _find(self, reference: str, *, account: AccountHandle, since: datetime | None) -> str | None:
         """The id of the session that carries our reference, newest first. Raises Unknown when there are too many to read."""

@@ -1,0 +1,38 @@
+"""The registry, and what keeps every adapter an adapter."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import holdfast.providers
+from holdfast.providers.registry import ADAPTERS, UnknownProvider, provider
+
+FLOOR = Path(holdfast.providers.__file__).parent
+QUESTIONS = ("compose", "open", "close", "fetch", "verify", "read")
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_a_provider_answers_to_its_name_and_to_every_question(name):
+    adapter = provider(name)
+    assert adapter.name == name
+    assert adapter is provider(name)
+    assert all(callable(getattr(adapter, question)) for question in QUESTIONS)
+
+
+def test_another_name_is_refused_with_the_names_that_there_are():
+    with pytest.raises(UnknownProvider, match="there are sandbox, stripe"):
+        provider("paypaul")
+
+
+@pytest.mark.parametrize("path", sorted(FLOOR.rglob("*.py")), ids=lambda path: str(path.relative_to(FLOOR)))
+def test_an_adapter_knows_the_kernel_and_its_own_folder_only(path):
+    folder = path.relative_to(FLOOR).parts[0]
+    allowed = ("holdfast.kernel", "holdfast.providers.contract", "holdfast.providers.http", f"holdfast.providers.{folder}")
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else names
+        for name in names:
+            assert not name.startswith("django"), f"{path}: {name}"
+            if name.startswith("holdfast") and name != "holdfast.providers":
+                assert name.startswith(allowed), f"{path}: {name}"
