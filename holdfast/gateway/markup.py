@@ -10,9 +10,9 @@ THREE_DECIMALS = frozenset(words("bhd jod kwd omr tnd"))
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2433; --soft: #5b6579; --line: #d9deea; --paper: #fff; --desk: #f3f5fa;
-  --act: #1d4ed8; --bad: #b42318; --badpaper: #fef3f2 }
+  --act: #1d4ed8; --bad: #b42318; --badpaper: #fef3f2; --onact: #fff }
 @media (prefers-color-scheme: dark) { :root { --ink: #edf0f7; --soft: #a5aec0; --line: #3a4256; --paper: #1b2030;
-  --desk: #11151f; --act: #8ab0ff; --bad: #ffb4ab; --badpaper: #3a1512 } .act { color: #10131c } }
+  --desk: #11151f; --act: #8ab0ff; --bad: #ffb4ab; --badpaper: #3a1512; --onact: #10131c } }
 * { box-sizing: border-box } body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink);
   background: var(--desk) }
 main { max-width: 30rem; margin: 0 auto; padding: 1.25rem 1rem 3rem }
@@ -26,9 +26,8 @@ td { text-align: right; white-space: nowrap; padding-left: 1rem } th small { col
 label { display: block; font-weight: 600; margin-bottom: .25rem }
 input { width: 100%; font: inherit; font-size: 1.125rem; padding: .625rem .75rem; border: 1px solid var(--soft);
   border-radius: .5rem; background: var(--paper); color: inherit; font-variant-numeric: tabular-nums }
-button, .act { width: 100%; font: inherit; font-weight: 650; padding: .75rem; margin-top: .75rem; border: 0;
-  border-radius: .5rem; background: var(--act); color: #fff; cursor: pointer; display: block; text-align: center;
-  text-decoration: none }
+button { width: 100%; font: inherit; font-weight: 650; padding: .75rem; margin-top: .75rem; border: 0;
+  border-radius: .5rem; background: var(--act); color: var(--onact); cursor: pointer; display: block; text-align: center }
 button.quiet { background: none; border: 1px solid var(--soft); color: inherit }
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
 .back { display: block; text-align: center; color: var(--soft); padding: .5rem }
