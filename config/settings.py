@@ -97,7 +97,9 @@ DATABASES = {
     "check": database(ENV.database_check_url or _OWNER, role="holdfast_check", read_only=True),
 }
 
-SECRET_KEY = ENV.secret_key.get_secret_value() or "insecure-development-key-never-used-outside-a-first-run"
+if not ENV.secret_key.get_secret_value() and not ENV.debug:
+    sys.exit("holdfast: set HOLDFAST_SECRET_KEY to a long random text (./dev up makes one for itself). See docs/settings.md.")
+SECRET_KEY = ENV.secret_key.get_secret_value() or "only-with-HOLDFAST_DEBUG"
 DEBUG = ENV.debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 INSTALLED_APPS = [

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from config.settings import ENV
+from config.settings import SECRET_KEY
 from holdfast.idempotency import services as idempotency
 from holdfast.idempotency.services import Answer
 from holdfast.kernel import ids
@@ -21,8 +21,7 @@ from holdfast.payments.models import Payment
 
 def order_token(order_id: UUID) -> str:
     """The lookup token of an order: unguessable, and the same each time it is asked for."""
-    secret = ENV.secret_key.get_secret_value() or "first-run"
-    return hmac.new(secret.encode(), b"order-token:" + order_id.bytes, hashlib.sha256).hexdigest()
+    return hmac.new(SECRET_KEY.encode(), b"order-token:" + order_id.bytes, hashlib.sha256).hexdigest()
 
 
 def order_json(order: Order, payment: Payment | None) -> dict[str, Any]:

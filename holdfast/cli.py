@@ -1,0 +1,154 @@
+"""The command line. Each word is a process or one piece of work; `./dev <word>` runs it in the project's environment."""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Holdfast: the checkout and payments engine that holds fast.")
+
+#: Rows of a list that the terminal shows; `--json` has them all.
+SHOWN = 50
+
+
+def main() -> None:
+    """Entry point of `holdfast` and `python -m holdfast`."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    app()
+
+
+@app.command()
+def up(
+    smoke: Annotated[bool, typer.Option(help="Make one purchase over HTTP in a place of its own, and exit 0 or 1.")] = False,
+) -> None:
+    """Start everything on this machine: database, web, receiver, worker, sandbox gateway, with a demo shop. Ctrl-C stops it."""
+    from holdfast import first_run
+
+    sys.exit(first_run.smoke() if smoke else first_run.up())
+
+
+@app.command()
+def serve(port: int | None = None, host: str | None = None) -> None:
+    """The web process: API (and console, storefront). WSGI, threads."""
+    from config.settings import ENV
+
+    options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", str(ENV.web_threads), "--backlog", "1024"]
+    options += [
+        "--host",
+        host or ENV.host,
+        "--port",
+        str(port or ENV.web_port),
+        "--respawn-failed-workers",
+        "--log-level",
+        "warning",
+    ]
+    os.execv(sys.executable, [sys.executable, "-m", "granian", *options, "config.wsgi:application"])
+
+
+@app.command()
+def receive(port: int | None = None, host: str | None = None) -> None:
+    """The receiver process: webhooks only. Verify, store durably, 200."""
+    from config.settings import ENV
+
+    options = ["--port", str(port or ENV.receiver_port), "--host", host or ENV.host]
+    os.execv(sys.executable, [sys.executable, "-m", "holdfast.receiver", *options])
+
+
+@app.command()
+def work() -> None:
+    """The worker process: loops over rows that are due. SIGTERM stops it after the rows in hand."""
+    _django("worker")
+    from holdfast.kernel import faults
+    from holdfast.worker.lanes import Worker
+
+    faults.arm_from_environment()
+    print("worker ready", flush=True)
+    Worker().run()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's tables and laws up to date, as their owner. Safe to repeat."""
+    _django("migrate")
+    from django.core.management import call_command
+
+    call_command("migrate", database="owner", verbosity=0, interactive=False)
+
+
+@app.command()
+def seed(file: Path) -> None:
+    """Found the demo shop from a JSON file of its secrets (see first_run). Safe to repeat: what is there stays."""
+    _django("seed")
+    from holdfast.flows import demo
+    from holdfast.kernel.clock import now
+
+    demo.found(json.loads(file.read_text()), now=now())
+
+
+@app.command()
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the violations as JSON.")] = False,
+    since: Annotated[datetime | None, typer.Option(help="Leave rows older than this out, on a large database.")] = None,
+) -> None:
+    """Run the list: every law of the house, in one snapshot. Exits 1 when a row breaks one."""
+    _with_database()
+    _django("check")
+    from holdfast import invariants
+
+    found = invariants.check(since=(since.replace(tzinfo=UTC) if since else invariants.BEGINNING))
+    if as_json:
+        rows = [{"invariant": row.invariant, "merchant": str(row.merchant_id), "id": row.id, "what": row.what} for row in found]
+        print(json.dumps({"checked": [law.name for law in invariants.LIST], "violations": rows}, indent=2))
+    else:
+        for row in found[:SHOWN]:
+            print(f"{row.invariant}: {row.id} ({row.what})")
+        rest = f", the first {SHOWN} shown" if len(found) > SHOWN else ""
+        print(f"{len(invariants.LIST)} laws checked, {len(found)} rows break one{rest}.")
+    sys.exit(1 if found else 0)
+
+
+@app.command()
+def bench(
+    only: Annotated[str, typer.Option(help="receive, settle or checkout; all when empty.")] = "",
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Measure receiving, settling and checking out on a throw-away database."""
+    from holdfast.bench import run
+
+    sys.exit(run.main(only=only, as_json=as_json))
+
+
+@app.command()
+def docs(check: Annotated[bool, typer.Option(help="Only say whether the generated pages are up to date.")] = False) -> None:
+    """Generate docs/states.md and docs/invariants.md from the tables they describe."""
+    _django("docs")
+    from holdfast.docs import main as generate
+
+    sys.exit(generate(check))
+
+
+def _django(process: str) -> None:
+    """Start Django, with logs, as the process of this name."""
+    import django
+
+    from config import logs
+    from config.settings import ENV
+
+    django.setup()
+    logs.configure(as_json=ENV.log_json, debug=ENV.debug)
+    from holdfast.db.moves import PROCESS
+
+    PROCESS["name"] = process
+
+
+def _with_database() -> None:
+    """Without DATABASE_URL, use the embedded server of the first run: the running one, or one started for this command."""
+    if os.environ.get("DATABASE_URL"):
+        return
+    from holdfast import first_run
+
+    first_run.use_embedded_database()

@@ -1,0 +1,277 @@
+"""`./dev up`: everything on one machine, with secrets, a database and a demo shop of its own. Nothing but Python is needed.
+
+All that it keeps lies in HOLDFAST_HOME (`.holdfast` beside the code): secrets.json (0600), postgres/, books/ of the gateway.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.request import urlopen
+from uuid import uuid4
+
+from holdfast.embedded import EmbeddedError, Server
+from holdfast.provision import provision
+from holdfast.supervisor import NotReady, PortTaken, Program, Supervisor, require_free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "holdfast"
+HOST = "127.0.0.1"
+#: Each of our processes is ready within this on a slow machine.
+READY_WITHIN_S = 60.0
+#: How soon a killed database server is noticed.
+LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the three servers listen."""
+
+    web: int
+    receiver: int
+    gateway: int
+
+    @classmethod
+    def from_environment(cls) -> "Ports":
+        return cls(
+            web=int(os.environ.get("HOLDFAST_WEB_PORT", "8000")),
+            receiver=int(os.environ.get("HOLDFAST_RECEIVER_PORT", "8001")),
+            gateway=int(os.environ.get("HOLDFAST_GATEWAY_PORT", "8002")),
+        )
+
+
+class House:
+    """Everything of a first run in one folder: prepared, then started. Safe to enter again; the data stays unless not kept."""
+
+    def __init__(self, home: Path, ports: Ports, *, keep: bool = True) -> None:
+        self.home, self.ports, self.keep = home, ports, keep
+        self.secrets_file = home / "secrets.json"
+        self.web, self.gateway = f"http://{HOST}:{ports.web}", f"http://{HOST}:{ports.gateway}"
+        self.server: Server | None = None
+        self._left = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Secrets, database, tables, demo shop. Raises EmbeddedError with one sentence that says what to do."""
+        try:
+            self._prepare()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _prepare(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.secrets = _secrets(self.secrets_file, gateway_url=self.gateway)
+        self.environment = {**os.environ, **self.settings()}
+        if not os.environ.get("DATABASE_URL"):
+            self.server = Server(self.home / "postgres").start()
+            self.environment.update(provision(self.server.url("postgres"), DATABASE, secret=self.secrets["database"]))
+            threading.Thread(target=self._keep_database, name="database", daemon=True).start()
+        self.run("migrate")
+        self.run("seed", str(self.secrets_file))
+
+    def _keep_database(self) -> None:
+        """A killed server is started again; everything else waits for it and goes on."""
+        while self.server is not None and not self._left.wait(LOOK_EVERY_S):
+            if not self.server.is_alive():
+                try:
+                    print("holdfast: PostgreSQL ended; starting it again", flush=True)
+                    self.server.start()
+                except EmbeddedError as error:
+                    print(f"holdfast: {error}", file=sys.stderr, flush=True)
+
+    def _close(self) -> None:
+        self._left.set()
+        if self.server is not None:
+            self.server.stop() if self.keep else self.server.remove()
+
+    def run(self, *words: str, check: bool = True) -> int:
+        """One word of our command line, in this house."""
+        done = subprocess.run([sys.executable, "-m", "holdfast", *words], env=self.environment, cwd=ROOT, check=False)
+        if check and done.returncode:
+            raise SystemExit(f"holdfast: `{' '.join(words)}` failed; the reason is above.")
+        return done.returncode
+
+    def programs(self) -> list[Program]:
+        """Gateway first, since its books outlive us; the worker last."""
+        account = self.secrets["stripe_account"].replace("-", "")
+        hook = f"http://{HOST}:{self.ports.receiver}/webhooks/stripe/acc_{account}"
+        listens = f"{self.secrets['gateway_key']},{hook},{self.secrets['webhook_secret']}"
+        gateway = [
+            "-m",
+            "holdfast.gateway",
+            "--host",
+            HOST,
+            "--port",
+            str(self.ports.gateway),
+            "--books",
+            str(self.home / "books"),
+        ]
+        return [
+            self._program("gateway", [*gateway, "--account", listens], self.ports.gateway, "/healthz"),
+            self._program("receiver", ["-m", "holdfast", "receive", "--port", str(self.ports.receiver)], self.ports.receiver),
+            self._program("web", ["-m", "holdfast", "serve", "--port", str(self.ports.web)], self.ports.web),
+            self._program("worker", ["-m", "holdfast", "work"], None),
+        ]
+
+    def _program(self, name: str, arguments: list[str], port: int | None, health: str = "/health/live") -> Program:
+        ready = None if port is None else (lambda: _answers(f"http://{HOST}:{port}{health}"))
+        return Program(
+            name=name, argv=[sys.executable, *arguments], env=self.environment, ready=ready, ready_timeout_s=READY_WITHIN_S
+        )
+
+    def settings(self) -> dict[str, str]:
+        defaults = {
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "HOLDFAST_HOME": str(self.home),
+            "HOLDFAST_SECRET_KEY": self.secrets["django"],
+            "HOLDFAST_ENCRYPTION_KEYS": self.secrets["encryption"],
+            "HOLDFAST_EMAIL_URL": f"file://{self.home / 'mail'}",
+        }
+        ports = {
+            "HOLDFAST_WEB_PORT": str(self.ports.web),
+            "HOLDFAST_RECEIVER_PORT": str(self.ports.receiver),
+            "HOLDFAST_GATEWAY_PORT": str(self.ports.gateway),
+        }
+        return {**{name: os.environ.get(name) or value for name, value in defaults.items()}, **ports}
+
+
+def up() -> int:
+    """Start everything and stay until Ctrl-C. Returns the exit status."""
+    began = time.monotonic()
+    house = House(_home(), Ports.from_environment())
+    try:
+        _require_ports(house.ports)
+        with house:
+            supervisor = Supervisor(house.programs(), pid_file=house.home / "pids.json")
+            return supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
+    except (EmbeddedError, PortTaken) as error:
+        print(f"holdfast: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def smoke() -> int:
+    """One purchase over HTTP, from cart to fulfilled, with real processes in a folder and on ports of its own."""
+    from holdfast import smoke as purchase
+
+    with tempfile.TemporaryDirectory(prefix="holdfast-smoke-") as folder:
+        try:
+            with House(Path(folder), Ports(*_free_ports(3)), keep=False) as house, Supervisor(house.programs()):
+                bought = purchase.buy(web=house.web, gateway=house.gateway, **_keys(house))
+                broken = house.run("check", check=False)
+        except (EmbeddedError, NotReady) as error:
+            print(f"holdfast: {error}", file=sys.stderr)
+            return 1
+    print(f"smoke: {'bought, paid and fulfilled; the list is empty' if bought and not broken else 'FAILED'}")
+    return 0 if bought and not broken else 1
+
+
+def use_embedded_database() -> None:
+    """For a command without DATABASE_URL: the database of the last `./dev up`, running or started for this command."""
+    home = _home()
+    if not (home / "secrets.json").exists():
+        raise SystemExit("holdfast: there is no database yet: run ./dev up first, or set DATABASE_URL.")
+    house = House(home, Ports.from_environment())
+    house.secrets = _secrets(house.secrets_file, gateway_url=f"http://{HOST}:{house.ports.gateway}")
+    lent = Server(home / "postgres").borrowed()
+    server = lent.__enter__()  # given back when this process ends: the server stops with it if it was started for it
+    os.environ.update(house.settings())
+    os.environ.update(provision(server.url("postgres"), DATABASE, secret=house.secrets["database"]))
+
+
+def _require_ports(ports: Ports) -> None:
+    require_free_port(HOST, ports.web, "the web process", "HOLDFAST_WEB_PORT")
+    require_free_port(HOST, ports.receiver, "the receiver", "HOLDFAST_RECEIVER_PORT")
+    require_free_port(HOST, ports.gateway, "the sandbox gateway", "HOLDFAST_GATEWAY_PORT")
+
+
+def _home() -> Path:
+    return Path(os.environ.get("HOLDFAST_HOME") or ROOT / ".holdfast").absolute()
+
+
+def _keys(house: House) -> dict[str, str]:
+    return {name: house.secrets[name] for name in ("publishable_key", "secret_key")}
+
+
+def _secrets(file: Path, *, gateway_url: str) -> dict[str, Any]:
+    """The secrets of this house, made at its first start and kept (0600)."""
+    from cryptography.fernet import Fernet
+
+    known = json.loads(file.read_text()) if file.exists() else {}
+    made = {
+        "django": secrets.token_urlsafe(48),
+        "database": secrets.token_urlsafe(32),
+        "encryption": Fernet.generate_key().decode(),
+        "publishable_key": f"pk_demo_{secrets.token_urlsafe(16)}",
+        "secret_key": f"sk_demo_{secrets.token_urlsafe(24)}",
+        "gateway_key": f"sk_test_{secrets.token_hex(16)}",
+        "webhook_secret": f"whsec_{secrets.token_hex(16)}",
+        "stripe_account": str(uuid4()),
+        "sandbox_account": str(uuid4()),
+    }
+    whole: Mapping[str, Any] = {**made, **known, "gateway_url": gateway_url}
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(whole, indent=2))
+    fresh.replace(file)
+    return dict(whole)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _free_ports(count: int) -> list[int]:
+    import socket
+
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind((HOST, 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def _welcome(house: House, *, seconds: float) -> None:
+    print(
+        f"""
+Holdfast is up ({seconds:.0f} s).
+
+  API        {house.web}/v1/docs       interactive description
+  webhooks   http://{HOST}:{house.ports.receiver}/webhooks/…
+  gateway    {house.gateway}           the sandbox: hosted pages, books, moods
+
+  publishable key   {house.secrets["publishable_key"]}
+  secret key        {house.secrets["secret_key"]}
+
+  Magic cards on the gateway's page: 4242 4242 4242 4242 approves, 4000 0000 0000 0002 declines (docs/gateway.md has the others).
+
+  Three things to try
+    ./dev up --smoke          one purchase over HTTP, from cart to fulfilled
+    ./dev check               every law of the house, in one snapshot
+    docs/first-purchase.md    the same purchase by hand, with curl
+
+Ctrl-C stops everything; the data stays in {house.home}.
+""",
+        flush=True,
+    )
