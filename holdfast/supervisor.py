@@ -269,13 +269,11 @@ class Supervisor:
         process, child.process, child.restart_at = child.process, None, None
         if process is None:
             return
-        began_at, asked_before = time.monotonic(), self._stop_asked
+        until = time.monotonic() + STOP_GRACE_S
         process.terminate()
-        while process.poll() is None:
-            at_once = self._stop_asked > max(1, asked_before) or self._stop_asked > 1
-            if at_once or time.monotonic() - began_at > STOP_GRACE_S:
-                if not at_once:
-                    self._say(f"{child.program.name} did not stop within {STOP_GRACE_S:.0f} s and is killed")
+        while process.poll() is None and self._stop_asked < 2:
+            if time.monotonic() > until:
+                self._say(f"{child.program.name} did not stop within {STOP_GRACE_S:.0f} s and is killed")
                 break
             time.sleep(LOOK_EVERY_S)
         self._end_group(process)
