@@ -9,7 +9,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Holdfast: the checkout and payments engine that holds fast.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Holdfast: the checkout and payments engine that holds fast.",
+)
 
 #: Rows of a list that the terminal shows; `--json` has them all.
 SHOWN = 50
