@@ -30,6 +30,11 @@ def sellable(variant_ids: Iterable[UUID]) -> dict[UUID, Variant]:
     return found
 
 
+def variants(variant_ids: Iterable[UUID]) -> dict[UUID, Variant]:
+    """Variants by id with their product, for sale or not: what stands in a cart has to be shown."""
+    return {row.pk: row for row in Variant.objects.select_related("product").filter(pk__in=set(variant_ids))}
+
+
 def products(*, after: UUID | None, limit: int, search: str = "", kind: str = "") -> list[ProductView]:
     """A page of active products in order of their ids, with active variants: two statements."""
     query = Product.objects.filter(active=True).order_by("id")

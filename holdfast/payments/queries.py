@@ -1,6 +1,9 @@
 """Reads of payments."""
 
+from collections.abc import Iterable
 from uuid import UUID
+
+from django.db.models import Sum
 
 from holdfast.kernel.errors import NotFound
 from holdfast.payments.models import Operation, Payment
@@ -31,6 +34,13 @@ def in_flight(order_id: UUID) -> Payment | None:
 def of_order(order_id: UUID) -> list[Payment]:
     """All attempts for an order, oldest first."""
     return list(Payment.objects.filter(order_id=order_id).order_by("id"))
+
+
+def money_of(order_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
+    """(captured, refunded) in minor units by order, over all attempts. Orders without an attempt are left out."""
+    query = Payment.objects.filter(order_id__in=set(order_ids)).values("order_id").order_by()
+    rows = query.annotate(captured=Sum("captured_minor"), refunded=Sum("refunded_minor"))
+    return {row["order_id"]: (row["captured"], row["refunded"]) for row in rows}
 
 
 def operation(operation_id: UUID) -> Operation:
