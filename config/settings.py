@@ -123,6 +123,7 @@ INSTALLED_APPS = [
     "holdfast.cases",
 ]
 MIDDLEWARE = [
+    "holdfast.api.middleware.Edge",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
 ]
