@@ -7,12 +7,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,14 +28,12 @@ WITHOUT_DATABASE = ("tests/gateway", "tests/embedded", "tests/browser", "tests/a
 #: Debian's packages start a server of their own on installation, unless this is there first.
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/holdfast.conf")
 
-Environment = Mapping[str, str]
-
 
 @dataclass(frozen=True)
 class Step:
     name: str
     command: list[str]
-    env: Environment = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
     limit_s: float = CHECK_LIMIT_S
     #: Why it cannot run here; empty when it can.
     hindrance: str = ""
@@ -63,15 +59,14 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return subprocess.call(_python("-m", "pytest", *arguments))
     outcomes = []
-    with _fresh_place() as place:
-        for step in _steps(place):
-            say(f"\n── {step.name}")
-            outcomes.append(_take(step))
+    for step in _steps():
+        say(f"\n── {step.name}")
+        outcomes.append(_take(step))
     _report(outcomes)
     return 0 if all(outcome.ok or outcome.step.hindrance for outcome in outcomes) else 1
 
 
-def _steps(place: Environment) -> Iterator[Step]:
+def _steps() -> Iterator[Step]:
     yield Step("ruff check", _python("-m", "ruff", "check", "."))
     yield Step("ruff format", _python("-m", "ruff", "format", "--check", "."))
     yield Step("types", _python("-m", "mypy", "holdfast", "config"))
@@ -87,7 +82,7 @@ def _steps(place: Environment) -> Iterator[Step]:
         limit_s=SUITE_LIMIT_S,
         hindrance=_install_oldest_postgres(),
     )
-    yield Step("first run", ["/bin/sh", str(ROOT / "dev"), "up", "--smoke"], env=place)
+    yield Step("first run", ["/bin/sh", str(ROOT / "dev"), "up", "--smoke"])
 
 
 def _take(step: Step) -> Outcome:
@@ -186,29 +181,10 @@ def _install_oldest_postgres() -> str:
     if not NO_CLUSTER.parent.parent.exists():
         NO_CLUSTER.parent.mkdir(parents=True)
         NO_CLUSTER.write_text("# Holdfast's tests run servers of their own.\ncreate_main_cluster = false\n")
-    quiet: Callable[..., int] = subprocess.call
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    quiet(["apt-get", "update", "-qq"], env=env)
-    quiet(["apt-get", "install", "-qq", "-y", "--no-install-recommends", "postgresql-15"], env=env)
+    subprocess.call(["apt-get", "update", "-qq"], env=env)
+    subprocess.call(["apt-get", "install", "-qq", "-y", "--no-install-recommends", "postgresql-15"], env=env)
     return "" if (OLDEST_POSTGRES / "postgres").exists() else "this system's packages have no PostgreSQL 15"
-
-
-@contextmanager
-def _fresh_place() -> Iterator[Environment]:
-    """A home and ports of its own, so that a first run disturbs no `./dev up` that is going on."""
-    home = Path(tempfile.mkdtemp(prefix="holdfast-first-run-"))
-    home.chmod(0o711)
-    ports = {name: str(_free_port()) for name in ("HOLDFAST_WEB_PORT", "HOLDFAST_RECEIVER_PORT", "HOLDFAST_GATEWAY_PORT")}
-    try:
-        yield {"HOLDFAST_HOME": str(home), **ports}
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _python(*arguments: str) -> list[str]:

@@ -29,6 +29,10 @@ class ClusterNotMade(EmbeddedError):
     """initdb did not succeed."""
 
 
+class NotOurs(EmbeddedError):
+    """The data folder belongs to another account."""
+
+
 class WrongMajor(EmbeddedError):
     """The data folder was made by another major version."""
 
@@ -36,10 +40,11 @@ class WrongMajor(EmbeddedError):
 def make(data: Path, *, binaries: Binaries, account: Account, password: str, synced: bool) -> bool:
     """See that a whole data folder is there; True when it was made now. Safe to repeat after a crash at any point.
 
-    It is made under another name and renamed when it is finished. Raises ClusterNotMade, WrongMajor.
+    It is made under another name and renamed when it is finished. Raises ClusterNotMade, NotOurs, WrongMajor.
     """
     for interrupted in data.parent.glob(f"{MAKING}*"):
         shutil.rmtree(interrupted, ignore_errors=True)
+    _belongs_to(account, data)
     if _is_whole(data):
         _same_major(data, binaries)
         return False
@@ -70,6 +75,22 @@ def set_password(data: Path, *, binaries: Binaries, account: Account, password: 
         timeout=INITDB_TIMEOUT_S,
         **account.switch,
     )
+
+
+def _belongs_to(account: Account, data: Path) -> None:
+    """A copy or a backup that root put here gets its owner back; another account's data are not ours to open."""
+    if not data.exists():
+        return
+    if data.stat().st_uid != account.uid:
+        if not account.is_another:
+            raise NotOurs(
+                f"The data in {data} belong to another account (number {data.stat().st_uid}): "
+                "run as that account, or choose another folder."
+            )
+        for path in (data, *data.rglob("*")):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    if data.stat().st_mode & 0o077:
+        data.chmod(0o700)
 
 
 def _is_whole(data: Path) -> bool:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ class Server:
     """
 
     def __init__(self, home: Path, *, binaries: Path | None = None, port: int = 0, options: Mapping[str, str] | None = None):
-        self.home = Path(home).absolute()
+        self.home = Path(home).resolve()
         self.options = dict(options or {})
         self._binaries = binaries
         self._asked_port = port
@@ -69,6 +70,8 @@ class Server:
         self._watch: Watch | None = None
         self._lock: IO[str] | None = None
         self._supervisor = 0
+        #: One thread may watch and start while another stops.
+        self._turn = threading.RLock()
 
     # -- Running it -----------------------------------------------------------------------------------------------------
 
@@ -77,9 +80,13 @@ class Server:
 
         Safe to repeat: a running server of ours stays. Raises EmbeddedError with one sentence that says what to do.
         """
-        if self._postmaster is not None and self._postmaster.poll() is None:
-            return self
         until = time.monotonic() + timeout_s
+        with self._turn:
+            if self._postmaster is None or self._postmaster.poll() is not None:
+                self._start(until)
+        return self
+
+    def _start(self, until: float) -> None:
         self._dismiss_watch()
         make_home(self.home)
         self._take_lock()
@@ -95,7 +102,6 @@ class Server:
             self._abandon()
             raise
         atexit.register(self.stop)
-        return self
 
     def stop(self) -> None:
         """Fast shutdown, then immediate, then SIGKILL. Safe to repeat; in a forked child it does nothing."""
@@ -207,17 +213,20 @@ class Server:
                 "A PostgreSQL of this home (process %d) lost its supervisor; it is stopped and started afresh.", running
             )
             self._stop_process(running)
-        orphans = processes.orphans_of(data, self._account) if (data / "postmaster.pid").exists() else []
+        if (data / "postmaster.pid").exists():
+            self._end_orphans()
+            # PostgreSQL believes this file when its number happens to be another live process of the same account.
+            (data / "postmaster.pid").unlink(missing_ok=True)
+            logger.warning("PostgreSQL's lock file in %s was left by a server that is gone; it is removed.", data)
+
+    def _end_orphans(self) -> None:
+        orphans = processes.orphans_of(self.data, self._account)
         for orphan in orphans:
             processes.send(orphan, signal.SIGKILL)
         if orphans:
             logger.warning("PostgreSQL was killed and left %d processes; they are ended, the data are recovered.", len(orphans))
         for orphan in orphans:
             processes.wait_gone(orphan, IMMEDIATE_STOP_S)
-        if (data / "postmaster.pid").exists():
-            # PostgreSQL believes this file when its number happens to be another live process of the same account.
-            (data / "postmaster.pid").unlink()
-            logger.warning("PostgreSQL's lock file in %s was left by a server that is gone; it is removed.", data)
 
     def _start_postmaster(self, until: float) -> None:
         while True:
@@ -226,9 +235,11 @@ class Server:
             if said is None:
                 ports.keep_port(port, self._port_file)
                 return
-            passing = "shared memory block" in said or "could not bind" in said or "could not create any TCP/IP" in said
-            if not passing or time.monotonic() > until:
+            memory_in_use = "shared memory block" in said
+            if not (memory_in_use or "could not bind" in said) or time.monotonic() > until:
                 raise NotStarted(f"PostgreSQL in {self.home} did not start: {said} (more in {self._log_file}).")
+            if memory_in_use:
+                self._end_orphans()
             time.sleep(RETRY_EVERY_S)
 
     def _try_start(self, port: int, until: float) -> str | None:
@@ -237,7 +248,8 @@ class Server:
             self._log_file.replace(self._log_file.with_suffix(".log.1"))
         data = self._root / "data"
         settings = DEFAULTS | self.options | {"port": str(port)}
-        with self._log_file.open("ab") as log:
+        # What failed statements said may be in it, so nobody else reads it.
+        with open(self._log_file, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
             read_from = log.tell()
             self._postmaster = subprocess.Popen(
                 [self._programs.postgres, "-D", data, *(f"--{name}={value}" for name, value in settings.items())],
@@ -265,14 +277,15 @@ class Server:
     # -- The steps of a stop --------------------------------------------------------------------------------------------
 
     def _abandon(self, *, without_checkpoint: bool = False) -> None:
-        atexit.unregister(self.stop)
-        if self._postmaster is not None:
-            self._stop_process(self._postmaster.pid, STOP_STEPS[1:] if without_checkpoint else STOP_STEPS)
-            self._postmaster = None
-        self._dismiss_watch()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        with self._turn:
+            atexit.unregister(self.stop)
+            if self._postmaster is not None:
+                self._stop_process(self._postmaster.pid, STOP_STEPS[1:] if without_checkpoint else STOP_STEPS)
+                self._postmaster = None
+            self._dismiss_watch()
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
 
     def _stop_process(self, pid: int, steps: Sequence[tuple[signal.Signals, float]] = STOP_STEPS) -> None:
         child = self._postmaster if self._postmaster is not None and self._postmaster.pid == pid else None

@@ -8,6 +8,8 @@ from holdfast.embedded.account import Account, clean_environment
 
 #: Seconds of fast shutdown before the shell stops the server at once; a checkpoint of a test database is far quicker.
 GRACE_S = 20
+#: A server whose parent dies in its first moments has not written its pid file yet; it appears within this.
+BIRTH_S = 5
 
 #: Reads from a pipe whose other end only the parent holds. A line means "not needed any more"; the end of the file means
 #: that the parent is gone, however it died. The number in the pid file is compared, because numbers are used again.
@@ -15,7 +17,12 @@ SCRIPT = f"""
 trap '' HUP INT TERM
 read -r word && exit 0
 ours() {{ read -r now < "$2/postmaster.pid" && [ "$now" = "$1" ]; }}
-ours "$@" 2>/dev/null || exit 0
+waited=0
+until ours "$@" 2>/dev/null; do
+    [ "$waited" -lt {BIRTH_S} ] || exit 0
+    sleep 1
+    waited=$((waited + 1))
+done
 kill -INT "$1" || exit 0
 waited=0
 while [ "$waited" -lt {GRACE_S} ]; do

@@ -187,6 +187,29 @@ def test_home_that_the_account_cannot_enter_keeps_its_rights_and_points_elsewher
 
 
 @AS_ROOT
+def test_data_that_root_copied_here_get_their_owner_back(server):
+    with server:
+        tell(server, "create table kept (n int)")
+    for path in (server.data, *server.data.rglob("*")):
+        os.chown(path, 0, 0)
+    server.data.chmod(0o755)
+    server.start()
+    assert ask(server, "select count(*) from kept") == [(0,)]
+
+
+def test_data_of_another_account_are_left_alone_in_one_sentence(server, monkeypatch):
+    with server:
+        pass
+    owner = server.data.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(
+        EmbeddedError, match=rf"^The data in .* belong to another account \(number {owner}\): run as that account"
+    ):
+        server.start()
+    assert server.data.stat().st_uid == owner
+
+
+@AS_ROOT
 def test_copy_of_a_home_does_not_take_the_originals_data(homes, make_server):
     closed = homes / "closed"
     closed.mkdir(mode=0o700)
