@@ -88,6 +88,7 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
                 slot_id=line.slot_id,
                 quantity=line.quantity,
                 unit_price_minor=line.unit_price_minor,
-                now=now,
+                # The age of the price goes along: copying a cart again and again must not keep an old price for ever.
+                now=line.priced_at,
             )
     return copy, token
