@@ -1,6 +1,8 @@
 """The HTTP client of the adapters that have no SDK: one for all threads, every timeout set."""
 
+import re
 from functools import cache
+from typing import TypeGuard
 
 import httpx
 
@@ -15,6 +17,14 @@ BEFORE_THE_WRITE = (
     httpx.InvalidURL,
     httpx.LocalProtocolError,
 )
+
+#: What can stand in an Authorization header: no blanks, no line ends, no letters beyond ASCII.
+SECRET = re.compile(r"[!-~]{1,500}")
+
+
+def is_secret(key: object) -> TypeGuard[str]:
+    """Whether a merchant's key can be sent at all. One that cannot fails before the write, and says so (S-48)."""
+    return isinstance(key, str) and SECRET.fullmatch(key) is not None
 
 
 @cache

@@ -134,8 +134,8 @@ def find(key: str, account: AccountHandle) -> ProviderReport | None:
 def send(method: str, path: str, account: AccountHandle, *, content: str | None = None) -> httpx.Response:
     """Raises NotSent (nothing was written, or the key is refused) and Unknown (nobody knows)."""
     key, base = account.credentials.get("secret_key"), account.credentials.get("api_base")
-    if not isinstance(key, str) or not isinstance(base, str) or not key.isascii() or not key.isprintable():
-        raise NotSent("This account has no usable secret key or no address of the direct gateway.")
+    if not http.is_secret(key) or not isinstance(base, str):
+        raise NotSent("This account has no usable secret key, or no address, of the direct gateway.")
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     try:
         answer = http.client().request(method, base.rstrip("/") + path, headers=headers, content=content)

@@ -12,6 +12,7 @@ import urllib3.exceptions
 
 from holdfast.kernel import limits
 from holdfast.providers.contract import AccountHandle, NotSent, Unknown
+from holdfast.providers.http import is_secret
 
 # Otherwise the SDK writes an identifier into the user's home directory and sends it along.
 stripe.enable_telemetry = False
@@ -97,7 +98,7 @@ def ask(account: AccountHandle, question: Callable[[stripe.StripeClient], T]) ->
 def client_of(account: AccountHandle) -> tuple[stripe.StripeClient, Line]:
     """Raises NotSent where the account's credentials cannot even be tried: nothing has left the house (S-48)."""
     key, base = account.credentials.get("secret_key"), account.credentials.get("api_base") or ""
-    if not isinstance(key, str) or not key.isascii() or not key.isprintable() or not key or " " in key:
+    if not is_secret(key):
         raise NotSent("This account has no usable Stripe secret key.")
     if key.startswith(("sk_live_", "rk_live_")) != account.live:
         raise NotSent("The Stripe secret key is of the other mode (live or test) than this account.")
