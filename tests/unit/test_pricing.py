@@ -369,6 +369,11 @@ def test_nonsense_in_shipping_is_a_clear_sentence(amounts):
         Rules.from_json(prices_include_tax=True, tax_rates=[], shipping_minor=amounts)
 
 
+def test_shipping_at_both_ends_is_taken():
+    ends = {"DE": 0, "*": MAX_AMOUNT_MINOR}
+    assert shipping.from_json(ends) == ends
+
+
 def test_rules_do_not_change_with_the_json_they_came_from():
     amounts = {"DE": 490}
     rules = Rules.from_json(prices_include_tax=True, tax_rates=[], shipping_minor=amounts)

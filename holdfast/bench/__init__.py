@@ -1,0 +1,1 @@
+"""Load from outside: figures of the running processes."""
