@@ -41,7 +41,18 @@ def serve(port: int | None = None, host: str | None = None) -> None:
     """The web process: API (and console, storefront). WSGI, threads."""
     from config.settings import ENV
 
-    options = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", str(ENV.web_threads), "--backlog", "1024"]
+    options = [
+        "--interface",
+        "wsgi",
+        "--workers",
+        "1",
+        "--blocking-threads",
+        str(ENV.web_threads),
+        "--backlog",
+        "1024",
+        "--backpressure",
+        str(2 * ENV.web_threads),
+    ]
     options += [
         "--host",
         host or ENV.host,

@@ -51,8 +51,9 @@ class Ports:
 class House:
     """Everything of a first run in one folder: prepared, then started. Safe to enter again; the data stays unless not kept."""
 
-    def __init__(self, home: Path, ports: Ports, *, keep: bool = True) -> None:
+    def __init__(self, home: Path, ports: Ports, *, keep: bool = True, outside: Mapping[str, str] | None = None) -> None:
         self.home, self.ports, self.keep = home, ports, keep
+        self.outside = dict(os.environ if outside is None else outside)
         self.secrets_file = home / "secrets.json"
         self.web, self.gateway = f"http://{HOST}:{ports.web}", f"http://{HOST}:{ports.gateway}"
         self.server: Server | None = None
@@ -73,8 +74,8 @@ class House:
     def _prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         self.secrets = _secrets(self.secrets_file, gateway_url=self.gateway)
-        self.environment = {**os.environ, **self.settings()}
-        if not os.environ.get("DATABASE_URL"):
+        self.environment = {**self.outside, **self.settings()}
+        if not self.outside.get("DATABASE_URL"):
             self.server = Server(self.home / "postgres").start()
             self.environment.update(provision(self.server.url("postgres"), DATABASE, secret=self.secrets["database"]))
             threading.Thread(target=self._keep_database, name="database", daemon=True).start()
@@ -146,7 +147,7 @@ class House:
             "HOLDFAST_RECEIVER_PORT": str(self.ports.receiver),
             "HOLDFAST_GATEWAY_PORT": str(self.ports.gateway),
         }
-        return {**{name: os.environ.get(name) or value for name, value in defaults.items()}, **ports}
+        return {**{name: self.outside.get(name) or value for name, value in defaults.items()}, **ports}
 
 
 def up() -> int:

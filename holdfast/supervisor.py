@@ -22,9 +22,9 @@ from typing import Self, TextIO
 STOP_GRACE_S = 12.0
 #: The pause before a restart: short, so that a storm's killed worker is soon back; doubled while it keeps crashing.
 RESTART_FIRST_S = 0.2
-RESTART_LONGEST_S = 10.0
+RESTART_LONGEST_S = 5.0
 #: A program that lived this long was healthy: its next crash counts as the first.
-HEALTHY_AFTER_S = 20.0
+HEALTHY_AFTER_S = 3.0
 #: How soon a crash, a readiness or a Ctrl-C is noticed.
 LOOK_EVERY_S = 0.05
 #: The last lines of a program that has ended are still in its pipe for a moment.

@@ -47,9 +47,9 @@ def create(
     )
 
 
-def lock_active(cart_id: UUID) -> Cart:
-    """The cart under its lock. Raises NotFound, CartLocked."""
-    cart = lock(Cart.objects.all(), cart_id, "cart")
+def lock_active(cart_id: UUID, token_sha256: str) -> Cart:
+    """The cart under its lock, for who has its token. Raises NotFound (a wrong token is like no cart), CartLocked."""
+    cart = lock(Cart.objects.filter(token_sha256=token_sha256), cart_id, "cart")
     if cart.state != "active":
         raise CartLocked
     return cart
@@ -113,9 +113,11 @@ def lock_for_good(cart: Cart, *, cause: Cause) -> None:
     move(cart, "locked", machine=CART, cause=cause, due_at=None)
 
 
-def abandon(cart: Cart, *, cause: Cause) -> None:
-    """Nobody came back."""
-    move(cart, "abandoned", machine=CART, cause=cause, due_at=None)
+def abandon(cart_id: UUID, *, cause: Cause) -> None:
+    """Nobody came back. A cart that is in checkout is left alone."""
+    cart = lock(Cart.objects.all(), cart_id, "cart")
+    if cart.state == "active":
+        move(cart, "abandoned", machine=CART, cause=cause, due_at=None)
 
 
 def _resize(line: CartLine, quantity: int) -> None:

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
-from holdfast.carts import queries as cart_queries
 from holdfast.carts import services as carts
 from holdfast.customers import services as customers
 from holdfast.db import payloads
@@ -113,9 +112,8 @@ def _intend(
     merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, payment_id: UUID, *, now: datetime
 ) -> Question | None:
     """Everything the order needs, all or nothing. Stock is locked last, so that it is held for the fewest round trips."""
-    cart_queries.owned(cart_id, cart_token_sha256)
     try:
-        cart = carts.lock_active(cart_id)
+        cart = carts.lock_active(cart_id, cart_token_sha256)
     except carts.CartLocked:
         raise _already(cart_id) from None
     merchant = merchants.current(merchant_id)
@@ -197,7 +195,7 @@ def _intend_payment(
         now=now,
     )
     operation = payments.intend(payment, kind="open", request=request, now=now)
-    return of(operation, payment, request=request)
+    return of(operation, payment, request=request, account=account)
 
 
 def _lines(order_id: UUID, merchant_id: UUID, priced: quotes.Priced) -> Sequence[OrderLine]:

@@ -39,9 +39,7 @@ def found(secrets: Mapping[str, Any], *, now: datetime) -> None:
     }
     ids = {"stripe": UUID(secrets["stripe_account"]), "sandbox": UUID(secrets["sandbox_account"])}
     for provider, account_id in ids.items():
-        setup.open_account(
-            merchant_id=merchant.pk, provider=provider, mode="test", credentials=gateway, now=now, id=account_id
-        )
+        setup.open_account(merchant_id=merchant.pk, provider=provider, mode="test", credentials=gateway, now=now, id=account_id)
     for goods in _goods(now):
         setup.stock_up(merchant_id=merchant.pk, goods=goods, currency="EUR", now=now)
 

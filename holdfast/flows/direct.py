@@ -134,4 +134,4 @@ def _intend(merchant_id: UUID, external_id: str, amount_minor: int, currency: st
         now=now,
     )
     operation = payments.intend(payment, kind="open", request=request, now=now)
-    return of(operation, payment, request=request)
+    return of(operation, payment, request=request, account=account)

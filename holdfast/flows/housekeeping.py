@@ -23,10 +23,7 @@ def work(*, stopping: Callable[[], bool] = due.never) -> int:
 
 def _abandon(claim: Claim) -> None:
     with writing(claim.merchant_id, step="housekeeping.cart"):
-        try:
-            carts.abandon(carts.lock_active(claim.id), cause=Cause("nobody came back"))
-        except carts.CartLocked:
-            return
+        carts.abandon(claim.id, cause=Cause("nobody came back"))
 
 
 def _sweep() -> int:

@@ -18,6 +18,7 @@ from holdfast.db.tenancy import reading, writing
 from holdfast.flows import answers, reports
 from holdfast.kernel.faults import asking
 from holdfast.merchants import queries as merchants
+from holdfast.merchants.models import Account
 from holdfast.orders import services as orders
 from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
@@ -45,8 +46,13 @@ class Question:
     account: AccountHandle
 
 
-def of(operation: Operation, payment: Payment, *, request: Mapping[str, Any] | None = None) -> Question | None:
-    """The question of an operation; None when its outcome is known. Call it with a transaction open."""
+def of(
+    operation: Operation, payment: Payment, *, request: Mapping[str, Any] | None = None, account: Account | None = None
+) -> Question | None:
+    """The question of an operation; None when its outcome is known. Call it with a transaction open.
+
+    Whoever has just written the operation hands over its request and account; otherwise they are read.
+    """
     if operation.state in ("succeeded", "declined"):
         return None
     if request is None:
@@ -62,7 +68,7 @@ def of(operation: Operation, payment: Payment, *, request: Mapping[str, Any] | N
         key=operation.key,
         provider=payment.provider,
         request=request or {},
-        account=merchants.handle(merchants.account(payment.account_id)),
+        account=merchants.handle(account or merchants.account(payment.account_id)),
     )
 
 

@@ -42,8 +42,7 @@ def add_line(
 ) -> None:
     """Put something into a cart at its present price. Raises NotFound, CartLocked, NotForSale, SlotNeeded, CartFull …"""
     with writing(merchant_id, step="shopping.add_line"):
-        cart_queries.owned(cart_id, token_sha256)
-        cart = carts.lock_active(cart_id)
+        cart = carts.lock_active(cart_id, token_sha256)
         variant = catalog.sellable([variant_id])[variant_id]
         if (variant.product.kind == "booking") != (slot_id is not None):
             raise SlotNeeded if slot_id is None else SlotMisplaced
@@ -57,15 +56,13 @@ def add_line(
 def change_line(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, line_id: UUID, quantity: int) -> None:
     """Set a line's quantity; 0 removes it. Raises NotFound, CartLocked, QuantityTooLarge."""
     with writing(merchant_id, step="shopping.change_line"):
-        cart_queries.owned(cart_id, token_sha256)
-        carts.change_line(carts.lock_active(cart_id), line_id=line_id, quantity=quantity)
+        carts.change_line(carts.lock_active(cart_id, token_sha256), line_id=line_id, quantity=quantity)
 
 
 def set_region(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, region: str) -> None:
     """Where it goes. Raises NotFound, CartLocked."""
     with writing(merchant_id, step="shopping.set_region"):
-        cart_queries.owned(cart_id, token_sha256)
-        carts.set_region(carts.lock_active(cart_id), region=region)
+        carts.set_region(carts.lock_active(cart_id, token_sha256), region=region)
 
 
 def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime) -> tuple[Cart, str]:

@@ -56,8 +56,7 @@ def claim(use: Use, *, merchant_id: UUID, subject: str, subject_id: UUID, now: d
     Returns fresh for the first; the stored answer once there is one; not fresh and no answer when the first request
     died: the caller resumes its subject. Raises KeyReused, InProgress.
     """
-    Key.objects.filter(scope=use.scope, key=use.key, expires_at__lt=due.DatabaseNow()).delete()
-    if _insert(use, merchant_id, subject, subject_id, now):
+    if _insert(use, merchant_id, subject, subject_id, now) or _renew(use, merchant_id, subject, subject_id, now):
         return Claimed(True, subject_id)
     row = Key.objects.select_for_update().get(scope=use.scope, key=use.key)
     if row.fingerprint != use.fingerprint:
@@ -90,6 +89,12 @@ def answer(*, merchant_id: UUID, subject_id: UUID, status: int, body: bytes) -> 
     )
 
 
+def _renew(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: datetime) -> bool:
+    """A key whose time is over is as good as none."""
+    gone, _ = Key.objects.filter(scope=use.scope, key=use.key, expires_at__lt=due.DatabaseNow()).delete()
+    return bool(gone) and _insert(use, merchant_id, subject, subject_id, now)
+
+
 def _insert(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: datetime) -> bool:
     """Waits for a transaction that is inserting the same key, up to the lock timeout."""
     with connection.cursor() as cursor:
@@ -109,6 +114,6 @@ def _insert(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: da
                 limits.KEY_LEASE,
                 now,
                 limits.KEY_TTL,
-            ],  # fmt: skip
+            ],
         )
         return cursor.rowcount == 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from holdfast.kernel.errors import NotFound
 from holdfast.payments.models import Operation, Payment
@@ -20,10 +20,10 @@ def get(payment_id: UUID) -> Payment:
 
 def find(*, account_id: UUID, provider_id: str | None, reference: UUID | None) -> tuple[Payment | None, Payment | None]:
     """The attempts that a report names: by the provider's id with that account, and by our reference. They should agree."""
-    by_id = Payment.objects.filter(account_id=account_id, provider_id=provider_id).first() if provider_id else None
-    if reference is None or (by_id is not None and by_id.pk == reference):
-        return by_id, by_id if reference else None
-    return by_id, Payment.objects.filter(pk=reference).first()
+    either = Q(pk=reference) | (Q(account_id=account_id, provider_id=provider_id) if provider_id else Q(pk=None))
+    rows = list(Payment.objects.filter(either))
+    by_id = next((row for row in rows if provider_id and (row.account_id, row.provider_id) == (account_id, provider_id)), None)
+    return by_id, next((row for row in rows if row.pk == reference), None)
 
 
 def in_flight(order_id: UUID) -> Payment | None:
