@@ -1,6 +1,5 @@
 """The shop that the tests of the API call."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +9,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def scene(database: Any, gateway: Any, secret_key: str) -> "Iterator[Scene]":
+def scene(database: Any, gateway: Any, secret_key: str) -> "Scene":
     """A shop on a database of its own."""
     from tests import build
     from tests.api.scene import Caller, Scene
 
     shop = build.shop(gateway.url, secret_key)
-    yield Scene(shop, Caller(shop.pk), Caller(shop.sk))
+    return Scene(shop, Caller(shop.pk), Caller(shop.sk))

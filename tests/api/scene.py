@@ -81,6 +81,9 @@ class Scene:
         made = build.basket(self.shop, **(quantities or {"MUG": 1}))
         return f"/v1/carts/cart_{made.id.hex}", self.shopper.having(cart_token=made.token)
 
+    def secret_key_id(self, database: Any) -> Any:
+        return database.value("SELECT id FROM merchants_apikey WHERE kind = 'secret' AND merchant_id = %s", self.shop.id)
+
     def wish(self, **changes: Any) -> dict[str, Any]:
         said = {
             "provider": "stripe",

@@ -1,7 +1,11 @@
 """Checkout over HTTP: keys, tokens, stored answers, and amounts that only the server computes."""
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from holdfast.idempotency.services import InProgress
 from tests.api.scene import Scene
 
 
@@ -20,3 +24,215 @@ def test_a_cart_becomes_an_order_that_can_be_paid(scene: Scene, database: Any) -
     assert payment["url"].startswith("http")
     assert told.headers["Location"] == f"/v1/orders/{order['id']}"
     assert database.count("orders_order") == 1
+
+
+@pytest.mark.parametrize("again", ["k1", '"k1"'])
+def test_same_key_and_request_get_the_same_bytes_and_one_order(scene: Scene, database: Any, again: str) -> None:
+    path, shopper = scene.cart()
+    first = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    second = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key=again)
+    assert (first.status, second.status) == (201, 201)
+    assert first.body == second.body
+    assert first.headers["Location"] == second.headers["Location"]
+    assert (database.count("orders_order"), database.count("payments_payment"), database.count("idempotency_key")) == (1, 1, 1)
+
+
+def test_same_key_with_another_body_is_refused(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart()
+    shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    told = shopper.post(f"{path}/checkout", scene.wish(email="eve@example.com"), idempotency_key="k1")
+    assert told.refusal == (422, "key_reused")
+    assert database.count("orders_order") == 1
+
+
+def test_key_whose_request_is_being_worked_on_says_when_to_repeat(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(**_: Any) -> None:
+        raise InProgress
+
+    monkeypatch.setattr("holdfast.flows.checkout.place", busy)
+    path, shopper = scene.cart()
+    told = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    assert told.refusal == (409, "in_progress")
+    assert told.headers["Retry-After"] == "2"
+
+
+def test_unfinished_request_with_a_fresh_lease_is_in_progress(scene: Scene, database: Any) -> None:
+    """The row of a request that took its key a moment ago and has no answer yet."""
+    path, shopper = scene.cart()
+    shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    with database.as_owner() as raw:
+        raw.execute("ALTER TABLE idempotency_key DISABLE TRIGGER USER")
+        raw.execute("UPDATE idempotency_key SET status = NULL, answer_id = NULL, leased_until = now() + interval '20 s'")
+        raw.execute("ALTER TABLE idempotency_key ENABLE TRIGGER USER")
+    told = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    assert (told.refusal, told.headers["Retry-After"]) == ((409, "in_progress"), "2")
+    with database.as_owner() as raw:
+        raw.execute("DELETE FROM idempotency_key")
+
+
+def test_missing_key_is_a_bad_request_and_nothing_moves(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart()
+    assert shopper.post(f"{path}/checkout", scene.wish()).refusal == (400, "idempotency_key_missing")
+    assert (database.count("orders_order"), database.count("idempotency_key")) == (0, 0)
+
+
+@pytest.mark.parametrize("key", ["k" * 256, "ключ".encode().decode("latin-1"), '"open', '"a"b"', '""', "tab\tinside"])
+def test_key_that_is_too_long_or_not_printable_is_a_bad_request(scene: Scene, database: Any, key: str) -> None:
+    path, shopper = scene.cart()
+    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key=key).refusal == (400, "bad_idempotency_key")
+    assert database.count("orders_order") == 0
+
+
+@pytest.mark.parametrize("key", ["k" * 255, f'"{"k" * 255}"', r'"a \"quote\" and \\"'])
+def test_longest_and_quoted_keys_are_taken(scene: Scene, database: Any, key: str) -> None:
+    path, shopper = scene.cart()
+    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key=key).status == 201
+    wanted = 'a "quote" and \\' if "quote" in key else "k" * 255
+    assert database.value("SELECT key FROM idempotency_key") == wanted
+
+
+def test_guest_a_cannot_read_guest_bs_stored_answer(scene: Scene, database: Any) -> None:
+    path, bob = scene.cart()
+    answer = bob.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    _, alice = scene.cart()
+    told = alice.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    assert told.refusal == (404, "not_found")
+    assert answer.json["order"]["id"].encode() not in told.body
+    # Even with the same key on a cart of her own she gets an order of her own.
+    own_path, alice = scene.cart()
+    own = alice.post(f"{own_path}/checkout", scene.wish(), idempotency_key="k1")
+    assert own.status == 201
+    assert own.json["order"]["id"] != answer.json["order"]["id"]
+    assert database.rows("SELECT count(DISTINCT scope), count(*) FROM idempotency_key") == [(2, 2)]
+
+
+def test_secret_key_is_a_client_of_its_own(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart()
+    server = scene.merchant.having(**{"cart_token": shopper.headers["Cart-Token"]})
+    assert server.post(f"{path}/checkout", scene.wish(), idempotency_key="k1").status == 201
+    assert database.value("SELECT scope FROM idempotency_key") == f"secret:{scene.secret_key_id(database)}"
+    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1").refusal == (409, "already_in_checkout")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"total_minor": 1},
+        {"amount": "0.01"},
+        {"currency": "JPY"},
+        {"lines": []},
+        {"address": {"price": 1}},
+        {"shipping_minor": 0},
+    ],
+)
+def test_totals_and_prices_sent_by_a_client_are_refused(scene: Scene, database: Any, extra: dict[str, Any]) -> None:
+    path, shopper = scene.cart()
+    told = shopper.post(f"{path}/checkout", scene.wish(**extra), idempotency_key="k1")
+    assert told.refusal == (422, "unacceptable_values")
+    name = next(iter(extra))
+    field = "address.price" if name == "address" else name
+    assert told.json["errors"] == [{"place": "body", "field": field, "message": "Extra inputs are not permitted"}]
+    assert (database.count("orders_order"), database.count("idempotency_key")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"success_url": "javascript:alert(1)"},
+        {"success_url": "https://"},
+        {"cancel_url": "https://shop.test/" + "x" * 2000},
+        {"email": "nobody"},
+        {"email": "a b@example.com"},
+        {"name": "A\u0000da"},
+        {"name": "\ud800"},
+        {"name": "x" * 121},
+        {"phone": "1" * 41},
+        {"provider": "Stripe!"},
+        {"capture": "later"},
+        {"address": {"country": "de"}},
+        {"address": {"line1": "x" * 201}},
+        {"accept_quote": "yes"},
+    ],
+)
+def test_values_out_of_bounds_are_refused(scene: Scene, database: Any, change: dict[str, Any]) -> None:
+    path, shopper = scene.cart()
+    told = shopper.post(f"{path}/checkout", scene.wish(**change), idempotency_key="k1")
+    assert told.refusal == (422, "unacceptable_values")
+    assert len(told.json["errors"]) >= 1
+    assert database.count("orders_order") == 0
+
+
+def test_provider_that_is_not_offered_is_refused_with_its_key_rolled_back(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart()
+    told = shopper.post(f"{path}/checkout", scene.wish(provider="paypal"), idempotency_key="k1")
+    assert told.refusal == (422, "provider_not_offered")
+    assert database.count("idempotency_key") == 0
+    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1").status == 201
+
+
+def test_empty_cart_is_refused(scene: Scene) -> None:
+    path, shopper = scene.cart(MUG=1)
+    line = shopper.get(path).json["lines"][0]["id"]
+    shopper.ask("DELETE", f"{path}/lines/{line}")
+    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1").refusal == (422, "cart_empty")
+
+
+def test_last_unit_is_sold_once_and_the_second_buyer_is_told_how_many_are_left(scene: Scene, database: Any) -> None:
+    first_path, first = scene.cart(MUG=9)
+    second_path, second = scene.cart(MUG=2)
+    assert first.post(f"{first_path}/checkout", scene.wish(), idempotency_key="k1").status == 201
+    told = second.post(f"{second_path}/checkout", scene.wish(), idempotency_key="k1")
+    assert told.refusal == (409, "insufficient_stock")
+    assert (told.json["available"], told.json["wanted"], told.json["name"]) == (1, 2, "Mug")
+    assert database.count("orders_order") == 1
+
+
+def test_moved_price_has_to_be_accepted(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart(MUG=1)
+    with database.as_owner() as raw:
+        raw.execute("UPDATE catalog_variant SET price_minor = 1500 WHERE sku = 'MUG'")
+        raw.execute("UPDATE carts_cartline SET priced_at = priced_at - %s", [timedelta(hours=2)])
+    told = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    assert told.refusal == (409, "price_changed")
+    assert told.json["total_minor"] == 1990
+    assert told.json["changes"][0] == {
+        "line": shopper.get(path).json["lines"][0]["id"],
+        "name": "Mug",
+        "was_minor": 1250,
+        "now_minor": 1500,
+    }
+    accepted = shopper.post(f"{path}/checkout", scene.wish(accept_quote=told.json["quote"]), idempotency_key="k2")
+    assert (accepted.status, accepted.json["order"]["total_minor"]) == (201, 1990)
+
+
+def test_copying_a_cart_does_not_renew_an_old_price(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart(MUG=1)
+    with database.as_owner() as raw:
+        raw.execute("UPDATE catalog_variant SET price_minor = 1500 WHERE sku = 'MUG'")
+        raw.execute("UPDATE carts_cartline SET priced_at = priced_at - %s", [timedelta(hours=2)])
+    copy = shopper.post(f"{path}/copies").json
+    fresh = scene.shopper.having(cart_token=copy["token"])
+    told = fresh.post(f"/v1/carts/{copy['id']}/checkout", scene.wish(), idempotency_key="k1")
+    assert told.refusal == (409, "price_changed")
+
+
+def test_second_checkout_of_a_cart_names_its_order(scene: Scene) -> None:
+    path, shopper = scene.cart()
+    first = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1").json
+    told = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k2")
+    assert told.refusal == (409, "already_in_checkout")
+    assert (told.json["order"], told.json["order_token"]) == (first["order"]["id"], first["order"]["token"])
+
+
+def test_nobody_knows_yet_is_202_with_a_place_to_look(scene: Scene, gateway: Any, database: Any) -> None:
+    path, shopper = scene.cart()
+    gateway.mood_next("POST /v1/checkout/sessions", "reset_after", times=4)
+    told = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
+    assert told.status == 202
+    assert (told.json["order"]["status"], told.json["payment"]["state"]) == ("pending", "unknown")
+    assert told.headers["Location"] == f"/v1/orders/{told.json['order']['id']}"
+    assert told.headers["Retry-After"] == "2"
+    looker = scene.shopper.having(order_token=told.json["order"]["token"])
+    seen = looker.get(f"{told.headers['Location']}/payments/{told.json['payment']['id']}")
+    assert (seen.status, seen.json["status"], seen.json["state"]) == (200, "checking", "unknown")
+    assert database.value("SELECT status FROM idempotency_key") is None
