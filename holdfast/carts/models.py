@@ -7,10 +7,11 @@ from holdfast.carts.states import CART
 from holdfast.db.fields import CurrencyField, DueRow, MinorField, TenantKey, TenantRow, TokenHash
 from holdfast.db.laws import Frozen, Moves, Rule
 
-#: The line's cart must be active; the cart row is locked for the question, so that a checkout in progress decides first.
+#: The line's cart, and the one it is moved out of, must be active. The row is locked before the question: a checkout in progress
+#: decides first, and the question sees what it decided. Names are qualified, so that no temporary table can stand in.
 LINE_OF_LOCKED_CART = """
-  PERFORM 1 FROM carts_cart WHERE id = coalesce(NEW.cart_id, OLD.cart_id) AND state <> 'active' FOR SHARE;
-  IF FOUND THEN
+  PERFORM 1 FROM public.carts_cart WHERE id IN (OLD.cart_id, NEW.cart_id) FOR SHARE;
+  IF EXISTS (SELECT 1 FROM public.carts_cart WHERE id IN (OLD.cart_id, NEW.cart_id) AND state <> 'active') THEN
     {refuse}
   END IF;
   RETURN coalesce(NEW, OLD);

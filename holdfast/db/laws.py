@@ -149,8 +149,9 @@ class References(Law):
 class Moves(TriggerLaw):
     """The table of moves, enforced on INSERT and UPDATE whoever writes; each move appends a row of history.
 
-    A row says in `moved` why it is where it is; a move that does not renew it is refused, so that history is never
-    without a cause. With `history=False` (queues that live by volume) only the edges are enforced.
+    A row says in `moved` why it is where it is; a move that does not renew it, or that brings the nonce of an earlier move
+    back, is refused, so that history is never without a cause and a stale writer repeats nothing. With `history=False`
+    (queues that live by volume) only the edges are enforced.
     """
 
     def __init__(
@@ -202,7 +203,7 @@ class Moves(TriggerLaw):
         if self.history:
             yield (
                 f"CREATE TRIGGER {self.name}_history AFTER INSERT OR UPDATE OF state ON {_table(model)} "
-                f"FOR EACH ROW EXECUTE FUNCTION holdfast_record_move('{self.subject}');"
+                f"FOR EACH ROW EXECUTE FUNCTION holdfast_record_move('{self.subject}', '{self.name}');"
             )
 
     def undo(self, model: type[Model]) -> Iterable[str]:
@@ -236,7 +237,7 @@ class Permanent(TriggerLaw):
 
 
 class Frozen(TriggerLaw):
-    """Columns that keep the value they were born with; with `once`, those that may be filled in once."""
+    """Columns (and the id) that keep the value they were born with; with `once`, those that may be filled in once."""
 
     def __init__(self, *, name: str, columns: Sequence[str] = (), once: Sequence[str] = ()) -> None:
         self.columns, self.once = tuple(columns), tuple(once)
@@ -247,7 +248,7 @@ class Frozen(TriggerLaw):
         return path, args, {**kwargs, "columns": self.columns, "once": self.once}
 
     def body(self, model: type[Model]) -> str:
-        tests = [f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in self.columns]
+        tests = [f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in (_key(model), *self.columns)]
         tests += [f"(OLD.{c} IS NOT NULL AND NEW.{c} IS DISTINCT FROM OLD.{c})" for c in self.once]
         return f"""
           IF {" OR ".join(tests)} THEN

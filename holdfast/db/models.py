@@ -21,6 +21,8 @@ class Transition(models.Model):
     actor = models.CharField(max_length=120)
     process = models.CharField(max_length=60)
     event_id = models.UUIDField(null=True)
+    #: Of the cause: no cause moves the same thing twice.
+    nonce = models.CharField(max_length=32, null=True)  # noqa: DJ001 - raw SQL may bring none
     at = models.DateTimeField()
 
     class Meta:

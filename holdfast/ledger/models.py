@@ -6,10 +6,11 @@ from django.db.models import Q
 from holdfast.db.fields import CurrencyField, MinorField, TenantKey, TenantRow
 from holdfast.db.laws import AppendOnly, Rule
 
-#: At commit an entry has postings, and per currency its debits equal its credits. Checked from both tables.
+#: At commit an entry has postings, and per currency its debits equal its credits. Checked from both tables. Names are qualified,
+#: so that no temporary table can stand in.
 BALANCED = """
-  IF NOT EXISTS (SELECT 1 FROM ledger_posting WHERE entry_id = {entry})
-     OR EXISTS (SELECT 1 FROM ledger_posting WHERE entry_id = {entry}
+  IF NOT EXISTS (SELECT 1 FROM public.ledger_posting WHERE entry_id = {entry})
+     OR EXISTS (SELECT 1 FROM public.ledger_posting WHERE entry_id = {entry}
                 GROUP BY currency HAVING sum(debit_minor) <> sum(credit_minor)) THEN
     {refuse}
   END IF;

@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 deferred=False,
                 message="a cart in checkout is locked",
                 name="carts_line_locked",
-                sql="\n  PERFORM 1 FROM carts_cart WHERE id = coalesce(NEW.cart_id, OLD.cart_id) AND state <> 'active' FOR SHARE;\n  IF FOUND THEN\n    {refuse}\n  END IF;\n  RETURN coalesce(NEW, OLD);\n",
+                sql="\n  PERFORM 1 FROM public.carts_cart WHERE id IN (OLD.cart_id, NEW.cart_id) FOR SHARE;\n  IF EXISTS (SELECT 1 FROM public.carts_cart WHERE id IN (OLD.cart_id, NEW.cart_id) AND state <> 'active') THEN\n    {refuse}\n  END IF;\n  RETURN coalesce(NEW, OLD);\n",
                 when="BEFORE INSERT OR UPDATE OR DELETE",
             ),
         ),

@@ -25,7 +25,9 @@ CREATE FUNCTION holdfast_merchant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SA
 CREATE FUNCTION holdfast_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
   RETURN now() + make_interval(secs => coalesce(nullif(current_setting('holdfast.clock_offset_s', true), ''), '0')::float8);
 
--- Every move becomes a row. SECURITY DEFINER, and the application has no INSERT there: history cannot be forged.
+-- Every move becomes a row. SECURITY DEFINER, and the application has no INSERT there: history cannot be forged. Nor may it
+-- put this trigger on a table of its own. A nonce is used once per thing: a stale writer brings a whole row back as it was
+-- read, with the cause of an earlier move, and would otherwise repeat that move.
 CREATE FUNCTION holdfast_record_move() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
   previous text := NULL;
@@ -33,13 +35,18 @@ BEGIN
   IF TG_OP = 'UPDATE' THEN
     IF NEW.state = OLD.state THEN RETURN NULL; END IF;
     previous := OLD.state;
+    IF EXISTS (SELECT 1 FROM public.db_transition WHERE subject_id = NEW.id AND nonce = NEW.moved->>'nonce') THEN
+      RAISE EXCEPTION '%: this cause brought an earlier move', TG_ARGV[0] USING ERRCODE = '23514', CONSTRAINT = TG_ARGV[1];
+    END IF;
   END IF;
-  INSERT INTO public.db_transition (merchant_id, subject, subject_id, source, target, cause, actor, process, event_id, at)
+  INSERT INTO public.db_transition
+    (merchant_id, subject, subject_id, source, target, cause, actor, process, event_id, nonce, at)
   VALUES (NEW.merchant_id, TG_ARGV[0], NEW.id, previous, NEW.state, NEW.moved->>'cause',
           coalesce(NEW.moved->>'actor', session_user), coalesce(NEW.moved->>'process', 'sql'),
-          (NEW.moved->>'event')::uuid, public.holdfast_now());
+          (NEW.moved->>'event')::uuid, NEW.moved->>'nonce', public.holdfast_now());
   RETURN NULL;
 END $$;
+REVOKE ALL ON FUNCTION holdfast_record_move() FROM PUBLIC;
 """
 
 

@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
                 ("actor", models.CharField(max_length=120)),
                 ("process", models.CharField(max_length=60)),
                 ("event_id", models.UUIDField(null=True)),
+                ("nonce", models.CharField(max_length=32, null=True)),
                 ("at", models.DateTimeField()),
                 (
                     "merchant",
