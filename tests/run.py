@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: A check or a suite that takes longer hangs; a hanging build would tell nobody why.
 CHECK_LIMIT_S = 15 * 60
 SUITE_LIMIT_S = 60 * 60
+#: A suite that is stopped still removes its servers.
+STOP_GRACE_S = 30
 #: More workers than this only make more servers and databases wait for the same disk.
 MOST_WORKERS = 4
 #: The oldest PostgreSQL that we promise; where Debian puts it.
@@ -107,8 +109,8 @@ def _take(step: Step) -> Outcome:
             said.append(line)
             sys.stdout.write(line)
             sys.stdout.flush()
-        code = child.wait()
-    return Outcome(step, code == 0, time.monotonic() - began_at, _counts(said))
+        child.wait()
+    return Outcome(step, child.returncode == 0, time.monotonic() - began_at, _counts(said))
 
 
 @contextmanager
@@ -122,9 +124,10 @@ def _ended_with_us(child: subprocess.Popen[str], limit_s: float) -> Iterator[Non
     except (KeyboardInterrupt, TimeoutError) as error:
         _signal_all(child, signal.SIGINT)
         try:
-            child.wait(30)
+            child.wait(STOP_GRACE_S)
         except subprocess.TimeoutExpired:
             _signal_all(child, signal.SIGKILL)
+            child.wait()
         if isinstance(error, KeyboardInterrupt):
             raise SystemExit(130) from None
         say("stopped: it took too long")
