@@ -59,7 +59,7 @@ def add_line(
     cart: Cart, *, variant_id: UUID, slot_id: UUID | None, quantity: int, unit_price_minor: int, now: datetime
 ) -> CartLine:
     """Add a quantity of a variant; a line that is there grows and keeps its price. Raises CartFull, QuantityTooLarge."""
-    line = CartLine.objects.filter(cart=cart, variant_id=variant_id, slot_id=slot_id).first()
+    line = CartLine.objects.filter(cart=cart, variant_id=variant_id, slot=slot_id).first()
     if line is None:
         if CartLine.objects.filter(cart=cart).count() >= limits.MAX_CART_LINES:
             raise CartFull(f"A cart takes at most {limits.MAX_CART_LINES} lines.")

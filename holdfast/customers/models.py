@@ -12,7 +12,7 @@ class UserManager(BaseUserManager):
     """Creates logins by e-mail."""
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
-        user = self.model(email=email.strip().lower(), **extra)
+        user = User(email=email.strip().lower(), **extra)
         user.set_password(password)
         user.save(using=self._db)
         return user

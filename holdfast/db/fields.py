@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import models
 
-from holdfast.db.laws import References, TenantWall
+from holdfast.db.laws import AppendOnly, References, TenantWall
 from holdfast.kernel.ids import new_id
 
 __all__ = [
@@ -63,10 +63,11 @@ class TokenHash(models.CharField):
 class MerchantKey(models.ForeignKey):
     """The owner of the row. Declaring it raises the tenant wall."""
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False, **kwargs: Any) -> None:
+        super().contribute_to_class(cls, name, private_only, **kwargs)
         if not cls._meta.abstract:
-            rights = getattr(cls, "app_rights", "SELECT, INSERT, UPDATE")
+            appended = any(isinstance(law, AppendOnly) for law in cls._meta.constraints)
+            rights = getattr(cls, "app_rights", "SELECT, INSERT" if appended else "SELECT, INSERT, UPDATE")
             _declare(cls, TenantWall(name=f"{cls._meta.db_table}_tenant", rights=rights))
 
     def deconstruct(self) -> Any:
@@ -81,8 +82,8 @@ class TenantKey(models.ForeignKey):
         own = {"on_delete": models.PROTECT, "related_name": "+", "db_constraint": False}
         super().__init__(to, **{**own, **kwargs})
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False, **kwargs: Any) -> None:
+        super().contribute_to_class(cls, name, private_only, **kwargs)
         if not cls._meta.abstract:
             model = self.remote_field.model
             target = (model if isinstance(model, str) else model._meta.label).lower().replace(".", "_")

@@ -30,7 +30,7 @@ class Law(BaseConstraint):
         return None
 
     def constraint_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str | None:  # type: ignore[override]
-        schema_editor.deferred_sql.extend(self.statements(model))  # type: ignore[arg-type]
+        schema_editor.deferred_sql.extend(self.statements(model))
         return self.inline(model)
 
     def create_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> str:  # type: ignore[override]
@@ -45,7 +45,7 @@ class Law(BaseConstraint):
         """The database is the judge; a form cannot know."""
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.deconstruct() == other.deconstruct()
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -140,7 +140,7 @@ class References(Law):
 
     def create_sql(self, model: type[Model], schema_editor: BaseDatabaseSchemaEditor) -> None:  # type: ignore[override]
         """At the end of the migration: the table referred to may get its unique pair only then."""
-        schema_editor.deferred_sql.extend(self.statements(model))  # type: ignore[arg-type]
+        schema_editor.deferred_sql.extend(self.statements(model))
 
     def undo(self, model: type[Model]) -> Iterable[str]:
         yield f"ALTER TABLE {_table(model)} DROP CONSTRAINT {self.name};"
@@ -213,17 +213,14 @@ class Moves(TriggerLaw):
 
 
 class AppendOnly(TriggerLaw):
-    """Rows are added and never changed or removed, also not by TRUNCATE; the application has no right to try."""
+    """Rows are added and never changed or removed, also not by TRUNCATE; the application has no right to try (MerchantKey
+    gives it none)."""
 
     def body(self, model: type[Model]) -> str:
         return self.refuse(f"{_table(model)} is append-only")
 
     def triggers(self, model: type[Model]) -> Sequence[tuple[str, str]]:
         return [("row", "BEFORE UPDATE OR DELETE"), ("statement", "BEFORE TRUNCATE")]
-
-    def statements(self, model: type[Model]) -> Iterable[str]:
-        yield from super().statements(model)
-        yield f"REVOKE UPDATE, DELETE ON {_table(model)} FROM holdfast_app;"
 
 
 class Permanent(TriggerLaw):
@@ -307,4 +304,4 @@ def _table(model: type[Model]) -> str:
 
 
 def _key(model: type[Model]) -> str:
-    return str(model._meta.pk.column)  # type: ignore[union-attr]
+    return str(model._meta.pk.column)

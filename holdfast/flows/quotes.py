@@ -131,7 +131,7 @@ def _load(cart: Cart, *, now: datetime) -> list[PricedLine]:
     variants = catalog.sellable(line.variant_id for line in lines)
     wanted_slots = {line.slot_id for line in lines if line.slot_id}
     slots = inventory.bookable(wanted_slots, now=now) if wanted_slots else {}
-    rows = [PricedLine(line, variants[line.variant_id], slots.get(line.slot_id)) for line in lines]
+    rows = [PricedLine(line, variants[line.variant_id], slots[line.slot_id] if line.slot_id else None) for line in lines]
     if any(row.variant.currency != cart.currency for row in rows):
         raise WrongCurrency
     return rows

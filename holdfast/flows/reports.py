@@ -6,7 +6,7 @@ not on the path by which it came.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from holdfast.db.tenancy import writing
 from holdfast.flows import answers, paid
 from holdfast.inventory import services as inventory
 from holdfast.kernel.errors import Conflict
+from holdfast.kernel.money import Money
 from holdfast.ledger import services as ledger
 from holdfast.merchants import queries as merchants
 from holdfast.orders import services as orders
@@ -166,7 +167,13 @@ def _authorized(visit: _Visit) -> str:
         return "nothing_new"
     _fact(visit, "authorization")
     payments.go(payment, "authorized", cause=visit.cause)
-    ledger.authorization(visit.subject, cause=payment.pk.hex, **_amount(visit))
+    ledger.authorization(
+        visit.subject,
+        cause=payment.pk.hex,
+        amount=Money(payment.amount_minor, payment.currency),
+        effective_at=visit.report.occurred_at,
+        now=visit.now,
+    )
     if order.state in ("payment_pending", "capture_failed"):
         orders.go(order, "payment_authorized", cause=visit.cause)
     return "applied"
@@ -176,41 +183,47 @@ def _captured(visit: _Visit) -> str:
     """The provider took the money: the one way in which an order becomes paid."""
     if not _fits(visit):
         return _unapplied(visit)
-    payment = visit.payment
-    was_authorized = payment.state == "authorized"
-    if payment.state in IN_FLIGHT or payment.state == "captured":
-        growth = _fact(visit, "capture")
-        if growth == 0:
-            return "nothing_new"
-        total = payments.captured_minor(payment.pk)
-        if payment.state == "captured":
-            payments.learn(payment, captured_minor=total)
-        else:
-            payments.go(payment, "captured", cause=visit.cause, captured_minor=total)
-    else:
-        # It had ended: a dead attempt never becomes paid, the money is a payment of its own.
-        object_id = visit.report.object_id or ""
-        late = payments.late_money(
-            payment, object_id=object_id, amount_minor=visit.report.amount_minor or 0, cause=visit.cause, now=visit.now
-        )
-        visit = _Visit(visit.report, visit.order, late, visit.cause, visit.event_id, visit.now)
-        growth = _fact(visit, "capture")
-        if growth == 0:
-            return "nothing_new"
-    if was_authorized:
-        ledger.authorization_closed(
-            visit.subject, cause=payment.pk.hex, **{**_amount(visit), "amount_minor": payment.amount_minor}
-        )
+    report = visit.report
+    if visit.payment.state not in IN_FLIGHT and not payments.knows_capture(visit.payment, report.object_id or ""):
+        visit = _late(visit)
+    growth = _fact(visit, "capture")
+    if growth == 0:
+        return "nothing_new"
+    _take(visit)
     ledger.capture(
         visit.subject,
-        provider=payment.provider,
-        cause=f"{visit.report.object_id}:{visit.report.amount_minor}",
-        **{**_amount(visit), "amount_minor": growth},
+        provider=report.provider,
+        cause=f"{report.object_id}:{report.amount_minor}",
+        amount=Money(growth, visit.payment.currency),
+        effective_at=report.occurred_at,
+        now=visit.now,
     )
-    paid.money_arrived(
-        order=visit.order, payment=visit.payment, cause=visit.cause, evidence=_evidence(visit.report), now=visit.now
-    )
+    paid.money_arrived(order=visit.order, payment=visit.payment, cause=visit.cause, evidence=_evidence(report), now=visit.now)
     return "applied"
+
+
+def _late(visit: _Visit) -> _Visit:
+    """The attempt had ended, or had its money already: it never takes more. What came is a payment of its own (D4)."""
+    late = payments.late_money(
+        visit.payment,
+        object_id=visit.report.object_id or "",
+        amount_minor=visit.report.amount_minor or 0,
+        cause=visit.cause,
+        now=visit.now,
+    )
+    return replace(visit, payment=late)
+
+
+def _take(visit: _Visit) -> None:
+    """What the payment says was captured is always the sum of the facts."""
+    payment = visit.payment
+    total = payments.captured_minor(payment.pk)
+    if payment.state == "authorized":
+        _close_authorization(visit.order, payment, effective_at=visit.report.occurred_at, now=visit.now)
+    if payment.state == "captured":
+        payments.learn(payment, captured_minor=total)
+    else:
+        payments.go(payment, "captured", cause=visit.cause, captured_minor=total)
 
 
 def _ended(visit: _Visit) -> str:
@@ -230,14 +243,7 @@ def close_attempt(order: Order, payment: Payment, *, target: str, cause: Cause, 
     An attempt that another one replaced moves nothing but itself.
     """
     if payment.state == "authorized":
-        ledger.authorization_closed(
-            ledger.Subject(order.merchant_id, order.pk, payment.pk),
-            cause=payment.pk.hex,
-            amount_minor=payment.amount_minor,
-            currency=payment.currency,
-            effective_at=now,
-            now=now,
-        )
+        _close_authorization(order, payment, effective_at=now, now=now)
     payments.go(payment, target, cause=cause)
     if payment.superseded_at is not None or order.state not in _AFTER_END:
         return
@@ -245,6 +251,16 @@ def close_attempt(order: Order, payment: Payment, *, target: str, cause: Cause, 
     orders.go(order, order_target, cause=cause, due_at=None)
     inventory.release(order_id=order.pk, to="expired" if order_target == "expired" else "released", cause=cause)
     outbox.write(merchant_id=order.merchant_id, topic="payment_problem", cause=payment.pk.hex, order_id=order.pk, now=now)
+
+
+def _close_authorization(order: Order, payment: Payment, *, effective_at: datetime, now: datetime) -> None:
+    ledger.authorization_closed(
+        ledger.Subject(order.merchant_id, order.pk, payment.pk),
+        cause=payment.pk.hex,
+        amount=Money(payment.amount_minor, payment.currency),
+        effective_at=effective_at,
+        now=now,
+    )
 
 
 #: Where an order goes when its attempt ends, by the order's state.
@@ -305,7 +321,9 @@ def _unapplied(visit: _Visit) -> str:
         visit.subject,
         provider=payment.provider,
         cause=f"{report.object_id}:{report.amount_minor}",
-        **{**_amount(visit), "amount_minor": growth},
+        amount=Money(growth, report.currency),
+        effective_at=report.occurred_at,
+        now=visit.now,
     )
     cases.open_case(
         merchant_id=payment.merchant_id,
@@ -337,16 +355,6 @@ def _fact(visit: _Visit, kind: str) -> int:
         occurred_at=report.occurred_at,
         now=visit.now,
     )
-
-
-def _amount(visit: _Visit) -> dict[str, object]:
-    report = visit.report
-    return {
-        "amount_minor": report.amount_minor,
-        "currency": report.currency,
-        "effective_at": report.occurred_at,
-        "now": visit.now,
-    }
 
 
 def _evidence(report: ProviderReport) -> dict[str, object]:

@@ -101,7 +101,8 @@ def _insert(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: da
         cursor.execute(
             """INSERT INTO idempotency_key (id, merchant_id, scope, key, fingerprint, subject, subject_id, leased_until,
                    answer_sha256, created_at, expires_at)
-               VALUES (%s, %s, %s, %s, %s, %s, %s, holdfast_now() + %s, '', %s, holdfast_now() + %s)
+               VALUES (%s, %s, %s, %s, %s, %s, %s, holdfast_now() + make_interval(secs => %s), '', %s,
+                   holdfast_now() + make_interval(secs => %s))
                ON CONFLICT (merchant_id, scope, key) DO NOTHING""",
             [
                 new_id(),
@@ -111,9 +112,9 @@ def _insert(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: da
                 use.fingerprint,
                 subject,
                 subject_id,
-                limits.KEY_LEASE,
+                limits.KEY_LEASE.total_seconds(),
                 now,
-                limits.KEY_TTL,
+                limits.KEY_TTL.total_seconds(),
             ],
         )
         return cursor.rowcount == 1

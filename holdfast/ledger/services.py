@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from holdfast.kernel.money import Money
 from holdfast.ledger import accounts
 from holdfast.ledger.models import Entry, Posting
 
@@ -18,20 +19,16 @@ class Subject:
     payment_id: UUID | None
 
 
-def capture(
-    subject: Subject, *, provider: str, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
-) -> None:
+def capture(subject: Subject, *, provider: str, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
     """The provider took money for us: it owes us, and we owe the customer goods or the money back."""
-    sides = [(accounts.receivable(provider), amount_minor), (accounts.CUSTOMER_DEPOSITS, -amount_minor)]
-    _post(subject, "capture", cause, currency, sides, effective_at, now)
+    sides = [(accounts.receivable(provider), amount.minor), (accounts.CUSTOMER_DEPOSITS, -amount.minor)]
+    _post(subject, "capture", cause, amount.currency, sides, effective_at, now)
 
 
-def unapplied(
-    subject: Subject, *, provider: str, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
-) -> None:
+def unapplied(subject: Subject, *, provider: str, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
     """The provider took money that fits nothing we asked for: kept apart until a person decides."""
-    sides = [(accounts.receivable(provider), amount_minor), (accounts.UNAPPLIED, -amount_minor)]
-    _post(subject, "unapplied", cause, currency, sides, effective_at, now)
+    sides = [(accounts.receivable(provider), amount.minor), (accounts.UNAPPLIED, -amount.minor)]
+    _post(subject, "unapplied", cause, amount.currency, sides, effective_at, now)
 
 
 def sale(
@@ -48,20 +45,16 @@ def sale(
     _post(subject, "sale", str(subject.order_id), currency, sides, effective_at, now)
 
 
-def authorization(
-    subject: Subject, *, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
-) -> None:
+def authorization(subject: Subject, *, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
     """Money is held for us but not ours: memorandum accounts, closed again by capture, void or lapse."""
-    sides = [(accounts.AUTHORIZED, amount_minor), (accounts.AUTHORIZED_CONTRA, -amount_minor)]
-    _post(subject, "authorization", cause, currency, sides, effective_at, now)
+    sides = [(accounts.AUTHORIZED, amount.minor), (accounts.AUTHORIZED_CONTRA, -amount.minor)]
+    _post(subject, "authorization", cause, amount.currency, sides, effective_at, now)
 
 
-def authorization_closed(
-    subject: Subject, *, cause: str, amount_minor: int, currency: str, effective_at: datetime, now: datetime
-) -> None:
+def authorization_closed(subject: Subject, *, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
     """The held money was captured, voided or lapsed."""
-    sides = [(accounts.AUTHORIZED_CONTRA, amount_minor), (accounts.AUTHORIZED, -amount_minor)]
-    _post(subject, "authorization_closed", cause, currency, sides, effective_at, now)
+    sides = [(accounts.AUTHORIZED_CONTRA, amount.minor), (accounts.AUTHORIZED, -amount.minor)]
+    _post(subject, "authorization_closed", cause, amount.currency, sides, effective_at, now)
 
 
 def _post(

@@ -144,6 +144,11 @@ def record_fact(
     return growth
 
 
+def knows_capture(payment: Payment, object_id: str) -> bool:
+    """Has this attempt taken this object's money already?"""
+    return Fact.objects.filter(payment=payment, kind="capture", object_id=object_id).exists()
+
+
 def captured_minor(payment_id: UUID) -> int:
     """The sum of the confirmed captures: derived, never incremented."""
     total: int | None = Fact.objects.filter(payment_id=payment_id, kind="capture").aggregate(n=Sum("amount_minor"))["n"]

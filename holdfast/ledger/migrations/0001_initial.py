@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
         holdfast.db.operations.AddLaw(
             model_name="entry",
             constraint=holdfast.db.laws.TenantWall(
-                column="merchant_id", name="ledger_entry_tenant", rights="SELECT, INSERT, UPDATE"
+                column="merchant_id", name="ledger_entry_tenant", rights="SELECT, INSERT"
             ),
         ),
         migrations.AddIndex(
@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
         holdfast.db.operations.AddLaw(
             model_name="posting",
             constraint=holdfast.db.laws.TenantWall(
-                column="merchant_id", name="ledger_posting_tenant", rights="SELECT, INSERT, UPDATE"
+                column="merchant_id", name="ledger_posting_tenant", rights="SELECT, INSERT"
             ),
         ),
     ]
