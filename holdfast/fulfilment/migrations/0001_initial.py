@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
         holdfast.db.operations.AddLaw(
             model_name="handover",
             constraint=holdfast.db.laws.TenantWall(
-                column="merchant_id", name="fulfilment_handover_tenant", rights="SELECT, INSERT, UPDATE"
+                column="merchant_id", name="fulfilment_handover_tenant", rights="SELECT, INSERT"
             ),
         ),
     ]

@@ -231,7 +231,7 @@ class Migration(migrations.Migration):
         holdfast.db.operations.AddLaw(
             model_name="movement",
             constraint=holdfast.db.laws.TenantWall(
-                column="merchant_id", name="inventory_movement_tenant", rights="SELECT, INSERT, UPDATE"
+                column="merchant_id", name="inventory_movement_tenant", rights="SELECT, INSERT"
             ),
         ),
     ]
