@@ -7,7 +7,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from holdfast.api import carts, checkouts, direct, health, orders, problems, products, shipments
 from holdfast.api.docs import LocalSwagger
-from holdfast.api.parsing import ExactParser
+from holdfast.api.wire import ExactParser, ExactRenderer
 from holdfast.kernel import limits
 
 DESCRIPTION = f"""
@@ -55,6 +55,7 @@ api = HoldfastAPI(
     docs_url="/v1/docs",
     docs=LocalSwagger(),
     parser=ExactParser(),
+    renderer=ExactRenderer(),
     openapi_extra={"tags": TAGS},
 )
 problems.register(api)

@@ -28,7 +28,7 @@ WRITTEN = r"^[0-9]{1,12}(\.[0-9]{1,3})?$"
 
 
 def _exact(value: Any) -> Decimal:
-    """The number as it stood in the JSON text (see `parsing`), or written in a string."""
+    """The number as it stood in the JSON text (see `wire`), or written in a string."""
     if isinstance(value, str) and re.fullmatch(WRITTEN, value):
         return Decimal(value)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):

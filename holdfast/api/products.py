@@ -74,7 +74,7 @@ class SlotPage(BaseModel):
     """A page; `next` is the `after` of the one that follows, null at the end."""
 
     slots: list[Slot]
-    next: datetime | None
+    next: str | None
 
 
 @router.get("", response={200: ProductPage, problems.READ: Problem}, operation_id="listProducts", summary="List products")
@@ -129,7 +129,9 @@ def list_slots(
         }
         for row in found[:limit]
     ]
-    return {"slots": slots, "next": slots[-1]["starts_at"] if len(found) > limit else None}
+    last = found[limit - 1].starts_at if len(found) > limit else None
+    # `Z` and not `+00:00`: a plus sign in a query string is a space.
+    return {"slots": slots, "next": last.isoformat().replace("+00:00", "Z") if last else None}
 
 
 def _for_sale(product_id: str) -> ProductView:

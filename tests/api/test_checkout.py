@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from holdfast.idempotency.services import InProgress
+from holdfast.kernel import limits
 from tests.api.scene import Scene
 
 
@@ -76,10 +77,13 @@ def test_missing_key_is_a_bad_request_and_nothing_moves(scene: Scene, database: 
     assert (database.count("orders_order"), database.count("idempotency_key")) == (0, 0)
 
 
-@pytest.mark.parametrize("key", ["k" * 256, "ключ".encode().decode("latin-1"), '"open', '"a"b"', '""', "tab\tinside"])
-def test_key_that_is_too_long_or_not_printable_is_a_bad_request(scene: Scene, database: Any, key: str) -> None:
+BAD_KEYS = ["k" * 256, "ключ".encode().decode("latin-1"), '"open', '"a"b"', '""', "tab\tinside"]
+
+
+def test_key_that_is_too_long_or_not_printable_is_a_bad_request(scene: Scene, database: Any) -> None:
     path, shopper = scene.cart()
-    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key=key).refusal == (400, "bad_idempotency_key")
+    for key in BAD_KEYS:
+        assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key=key).refusal == (400, "bad_idempotency_key"), key
     assert database.count("orders_order") == 0
 
 
@@ -114,51 +118,51 @@ def test_secret_key_is_a_client_of_its_own(scene: Scene, database: Any) -> None:
     assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1").refusal == (409, "already_in_checkout")
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
-        {"total_minor": 1},
-        {"amount": "0.01"},
-        {"currency": "JPY"},
-        {"lines": []},
-        {"address": {"price": 1}},
-        {"shipping_minor": 0},
-    ],
-)
-def test_totals_and_prices_sent_by_a_client_are_refused(scene: Scene, database: Any, extra: dict[str, Any]) -> None:
+CLIENTS_AMOUNTS: list[dict[str, Any]] = [
+    {"total_minor": 1},
+    {"amount": "0.01"},
+    {"currency": "JPY"},
+    {"lines": []},
+    {"address": {"price": 1}},
+    {"shipping_minor": 0},
+]
+
+
+def test_totals_and_prices_sent_by_a_client_are_refused(scene: Scene, database: Any) -> None:
     path, shopper = scene.cart()
-    told = shopper.post(f"{path}/checkout", scene.wish(**extra), idempotency_key="k1")
-    assert told.refusal == (422, "unacceptable_values")
-    name = next(iter(extra))
-    field = "address.price" if name == "address" else name
-    assert told.json["errors"] == [{"place": "body", "field": field, "message": "Extra inputs are not permitted"}]
+    for extra in CLIENTS_AMOUNTS:
+        told = shopper.post(f"{path}/checkout", scene.wish(**extra), idempotency_key="k1")
+        assert told.refusal == (422, "unacceptable_values")
+        name = next(iter(extra))
+        field = "address.price" if name == "address" else name
+        assert told.json["errors"] == [{"place": "body", "field": field, "message": "Extra inputs are not permitted"}]
     assert (database.count("orders_order"), database.count("idempotency_key")) == (0, 0)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"success_url": "javascript:alert(1)"},
-        {"success_url": "https://"},
-        {"cancel_url": "https://shop.test/" + "x" * 2000},
-        {"email": "nobody"},
-        {"email": "a b@example.com"},
-        {"name": "A\u0000da"},
-        {"name": "\ud800"},
-        {"name": "x" * 121},
-        {"phone": "1" * 41},
-        {"provider": "Stripe!"},
-        {"capture": "later"},
-        {"address": {"country": "de"}},
-        {"address": {"line1": "x" * 201}},
-        {"accept_quote": "yes"},
-    ],
-)
-def test_values_out_of_bounds_are_refused(scene: Scene, database: Any, change: dict[str, Any]) -> None:
+OUT_OF_BOUNDS: list[dict[str, Any]] = [
+    {"success_url": "javascript:alert(1)"},
+    {"success_url": "https://"},
+    {"cancel_url": "https://shop.test/" + "x" * 2000},
+    {"email": "nobody"},
+    {"email": "a b@example.com"},
+    {"name": "A\u0000da"},
+    {"name": "\ud800"},
+    {"name": "x" * 121},
+    {"phone": "1" * 41},
+    {"provider": "Stripe!"},
+    {"capture": "later"},
+    {"address": {"country": "de"}},
+    {"address": {"line1": "x" * 201}},
+    {"accept_quote": "yes"},
+]
+
+
+def test_values_out_of_bounds_are_refused(scene: Scene, database: Any) -> None:
     path, shopper = scene.cart()
-    told = shopper.post(f"{path}/checkout", scene.wish(**change), idempotency_key="k1")
-    assert told.refusal == (422, "unacceptable_values")
-    assert len(told.json["errors"]) >= 1
+    for change in OUT_OF_BOUNDS:
+        told = shopper.post(f"{path}/checkout", scene.wish(**change), idempotency_key="k1")
+        assert told.refusal == (422, "unacceptable_values"), change
+        assert len(told.json["errors"]) >= 1
     assert database.count("orders_order") == 0
 
 
@@ -226,7 +230,7 @@ def test_second_checkout_of_a_cart_names_its_order(scene: Scene) -> None:
 
 def test_nobody_knows_yet_is_202_with_a_place_to_look(scene: Scene, gateway: Any, database: Any) -> None:
     path, shopper = scene.cart()
-    gateway.mood_next("POST /v1/checkout/sessions", "reset_after", times=4)
+    gateway.mood_next("POST /v1/checkout/sessions", "reset_after", times=1 + limits.PROVIDER_RETRIES)
     told = shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1")
     assert told.status == 202
     assert (told.json["order"]["status"], told.json["payment"]["state"]) == ("pending", "unknown")

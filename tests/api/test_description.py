@@ -1,0 +1,89 @@
+"""What the API says about itself."""
+
+from typing import Any
+
+from django.test import Client
+from openapi_spec_validator import validate
+
+from holdfast.api import carts, checkouts, direct, health, orders, problems, products, shipments
+from tests.api.scene import Scene
+
+MODULES = (carts, checkouts, direct, health, orders, problems, products, shipments)
+
+
+def described() -> dict[str, Any]:
+    answer: dict[str, Any] = Client(SERVER_NAME="localhost").get("/v1/openapi.json").json()
+    return answer
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in described()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_description_is_valid_openapi_3_1() -> None:
+    found = described()
+    assert found["openapi"] == "3.1.0"
+    validate(found)
+    assert len(operations()) == 21
+
+
+def test_every_operation_says_who_may_call_and_what_it_may_refuse() -> None:
+    for name, operation in operations():
+        assert "Who may call: " in operation["description"], name
+        assert len(operation["tags"]) == 1, name
+        if operation["tags"] == ["Health"]:
+            assert "security" not in operation
+            continue
+        schemes = [scheme for one in operation["security"] for scheme in one]
+        secret = "Who may call: a secret key." in operation["description"]
+        assert schemes == (["SecretKey"] if secret else ["ApiKey"]), name
+        assert ("403" in operation["responses"]) == secret, name
+        assert {"400", "401", "404", "422", "503"} <= operation["responses"].keys(), name
+        refusals = [told for status, told in operation["responses"].items() if status.startswith("4")]
+        assert all(list(told["content"]) == ["application/problem+json"] for told in refusals), name
+
+
+def test_every_change_that_needs_a_key_says_so() -> None:
+    keyed = {
+        name
+        for name, operation in operations()
+        if any(each["name"] == "Idempotency-Key" and each["required"] for each in operation["parameters"])
+    }
+    assert keyed == {
+        "POST /v1/carts/{cart_id}/checkout",
+        "POST /v1/orders/{order_id}/payments",
+        "POST /v1/orders/{order_id}/cancellation",
+        "POST /v1/orders/{order_id}/shipments",
+    }
+
+
+def test_no_two_shapes_share_a_name() -> None:
+    """The framework keeps shapes by name: a second one of the same name would silently replace the first."""
+    from pydantic import BaseModel
+
+    names = [
+        each.__name__
+        for module in MODULES
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, BaseModel) and each.__module__ == module.__name__
+    ]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_page_works_without_the_internet(scene: Scene) -> None:
+    page = Client(SERVER_NAME="localhost").get("/v1/docs")
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "://" not in text
+    assert page["Content-Security-Policy"].startswith("default-src 'self'")
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-init.js", "favicon.svg"):
+        assert f"/v1/docs/assets/{name}" in text
+        asset = Client(SERVER_NAME="localhost").get(f"/v1/docs/assets/{name}")
+        assert asset.status_code == 200
+        assert len(b"".join(asset.streaming_content)) > 100  # type: ignore[arg-type]
+    assert Client(SERVER_NAME="localhost").get("/v1/docs/assets/redoc.standalone.js").status_code == 404
+    assert Client(SERVER_NAME="localhost").get("/v1/docs/assets/..%2f..%2fmain.py").status_code == 404
