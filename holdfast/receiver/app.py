@@ -63,8 +63,10 @@ class Stopping(Broken):
     """This receiver is stopping; another one answers in a moment."""
 
 
-class Gone(Exception):
-    """The client went away before its webhook was complete: nobody to answer."""
+class BrokeOff(Refused):
+    """The webhook broke off before its end."""
+
+    status = 400
 
 
 class Receiver:
@@ -87,8 +89,6 @@ class Receiver:
         except HoldfastError as error:
             self._note(scope, error)
             await _problem(send, error)
-        except Gone:
-            pass
         except Exception as error:  # noqa: BLE001 - the provider sends it again; its body must not reach the log
             log.error("receiver failed", error=type(error).__name__)
             await _problem(send, Broken("Something went wrong here. Nothing was lost; send it again in a moment."))
@@ -164,7 +164,7 @@ class _Held:
         self._bytes = 0
 
     async def read(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        """Raises TooLarge, TooSlow, Overloaded, Gone."""
+        """Raises TooLarge, TooSlow, Overloaded, BrokeOff."""
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > limits.MAX_WEBHOOK_BYTES:
             raise TooLarge
@@ -179,7 +179,7 @@ class _Held:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Gone
+                raise BrokeOff
             chunk = message.get("body", b"")
             self._bytes += len(chunk)
             self._receiver._held_bytes += len(chunk)
