@@ -54,6 +54,7 @@ def run(scene: Any) -> Any:
                 return await scene(store, link)
         finally:
             writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
 
     return asyncio.run(play())
 
@@ -74,7 +75,7 @@ def test_what_gathered_while_a_flush_ran_is_the_next_flush():
 
     flushes = run(scene)
     assert [len(flush) for flush in flushes] == [1, 64, 36]
-    assert sum(flushes, []) == ["a", *(f"b{n:03}" for n in range(100))]
+    assert [id for flush in flushes for id in flush] == ["a", *(f"b{n:03}" for n in range(100))]
 
 
 def test_rows_go_in_one_order_so_that_two_receivers_never_wait_in_a_circle():
