@@ -172,7 +172,7 @@ def smoke() -> int:
 
     with tempfile.TemporaryDirectory(prefix="holdfast-smoke-") as folder:
         try:
-            with House(Path(folder), Ports(*_free_ports(3)), keep=False) as house, Supervisor(house.programs()):
+            with House(Path(folder), Ports(*free_ports(3)), keep=False) as house, Supervisor(house.programs()):
                 bought = purchase.buy(web=house.web, gateway=house.gateway, **_keys(house))
                 broken = house.run("check", check=False)
         except (EmbeddedError, NotReady) as error:
@@ -241,7 +241,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     import socket
 
     probes = [socket.socket() for _ in range(count)]

@@ -19,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 
-from holdfast.first_run import HOST, House, Ports, _free_ports
+from holdfast.first_run import HOST, House, Ports, free_ports
 from holdfast.supervisor import Supervisor
 
 pytestmark = pytest.mark.processes
@@ -39,7 +39,7 @@ VICTIMS = ("web", "receiver", "worker", "postgresql")
 def house(tmp_path: Path) -> Iterator[House]:
     """A first run of its own: nothing of the test run's settings reaches it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "DATABASE_"))}
-    with House(tmp_path / "house", Ports(*_free_ports(3)), keep=False, outside=clean) as prepared:
+    with House(tmp_path / "house", Ports(*free_ports(3)), keep=False, outside=clean) as prepared:
         yield prepared
 
 
