@@ -30,13 +30,10 @@ class Environment(BaseSettings):
     web_port: int = Field(8000, ge=1, le=65535)
     receiver_port: int = Field(8001, ge=1, le=65535)
     gateway_port: int = Field(8002, ge=1, le=65535)
-    gateway_url: str = ""
-    public_url: str = ""
     web_threads: int = Field(8, ge=1, le=64)
     email_url: str = "console:"
     email_from: str = "shop@localhost"
     log_json: bool = False
-    stripe_api_base: str = ""
 
     @field_validator("database_url", "database_owner_url", "database_check_url")
     @classmethod
