@@ -39,11 +39,22 @@ IdempotencyKey = Annotated[
     ),
 ]
 CartToken = Annotated[
-    str, Header(..., alias="Cart-Token", description="Of the cart, as it was told when the cart was made.", example="kq3…")
+    str,
+    Header(
+        ...,
+        alias="Cart-Token",
+        description="Of the cart, as it was told when the cart was made.",
+        example="Zk1pX2h0dHBzOi8vaG9sZGZhc3QvY2FydC10b2tlbg",
+    ),
 ]
 OrderToken = Annotated[
     str | None,
-    Header(None, alias="Order-Token", description="Of the order. Not needed with a secret key.", example="5b1f…"),
+    Header(
+        None,
+        alias="Order-Token",
+        description="Of the order. Not needed with a secret key.",
+        example="0d1c5b1f0d1c5b1f0d1c5b1f0d1c5b1f0d1c5b1f0d1c5b1f0d1c5b1f0d1c5b1f",
+    ),
 ]
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from holdfast.api import problems
 from holdfast.api.keys import ApiKey, merchant_id
@@ -27,7 +27,6 @@ router = Router(tags=["Products"], auth=ApiKey())
 PAGE = 20
 
 Kind = Literal["good", "digital", "booking"]
-Later = Annotated[AwareDatetime | None, Query(None, description="`next` of the page before: slots that start later.")]
 
 
 class Variant(BaseModel):
@@ -112,13 +111,14 @@ def get_product(request: HttpRequest, product_id: str) -> dict[str, Any]:
 def list_slots(
     request: HttpRequest,
     product_id: str,
-    after: Later = None,
+    after: str | None = Query(None, pattern="^slot_[0-9a-f]{32}$", description="`next` of the page before."),
     limit: int = Query(PAGE, ge=1, le=limits.MAX_PAGE),
 ) -> dict[str, Any]:
     """The slots of a booking that can be booked now, soonest first, with places left. Who may call: any API key."""
+    cursor = parsed("slot", after) if after else None
     with reading(merchant_id(request)):
         view = _for_sale(product_id)
-        found = inventory.slots(view.product.pk, now=clock.now(), limit=limit + 1, after=after)
+        found = inventory.slots(view.product.pk, now=clock.now(), limit=limit + 1, after=cursor)
     slots = [
         {
             "id": shown("slot", row.pk),
@@ -129,9 +129,7 @@ def list_slots(
         }
         for row in found[:limit]
     ]
-    last = found[limit - 1].starts_at if len(found) > limit else None
-    # `Z` and not `+00:00`: a plus sign in a query string is a space.
-    return {"slots": slots, "next": last.isoformat().replace("+00:00", "Z") if last else None}
+    return {"slots": slots, "next": slots[-1]["id"] if len(found) > limit else None}
 
 
 def _for_sale(product_id: str) -> ProductView:

@@ -29,11 +29,11 @@ def bookable(slot_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Slot]:
     return found
 
 
-def slots(product_id: UUID, *, now: datetime, limit: int, after: datetime | None = None) -> list[Slot]:
-    """The next bookable slots of a tour that start after `after`, soonest first, with their stock."""
+def slots(product_id: UUID, *, now: datetime, limit: int, after: UUID | None = None) -> list[Slot]:
+    """The next bookable slots of a tour, soonest first, with their stock; with `after` those that start later than that slot."""
     query = Slot.objects.select_related("stock").filter(product_id=product_id, active=True, cutoff_at__gt=now)
     if after is not None:
-        query = query.filter(starts_at__gt=after)
+        query = query.filter(starts_at__gt=Slot.objects.filter(pk=after).values("starts_at"))
     return list(query.order_by("starts_at")[:limit])
 
 
