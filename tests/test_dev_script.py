@@ -14,6 +14,8 @@ import pytest
 
 from tests import run
 
+pytestmark = pytest.mark.processes
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 #: Making an environment with pip takes a few seconds, many on a busy machine.
 WITHIN_S = 180

@@ -8,6 +8,8 @@ from embedded_server import ask, tell
 from holdfast.embedded import EmbeddedError, Server, find_binaries
 from holdfast.embedded.binaries import DEBIAN_ROOT
 
+pytestmark = pytest.mark.processes
+
 INSTALLED = sorted(DEBIAN_ROOT.glob("*/bin/postgres"))
 
 

@@ -14,6 +14,8 @@ from embedded_server import THROWN_AWAY, ask, tell
 from holdfast.embedded import EmbeddedError, Server, find_binaries, processes
 from holdfast.embedded.account import account_for
 
+pytestmark = pytest.mark.processes
+
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
 
 

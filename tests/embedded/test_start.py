@@ -15,6 +15,8 @@ from holdfast.embedded import Server, find_binaries
 from holdfast.embedded.errors import EmbeddedError
 from holdfast.embedded.processes import is_running, wait_gone
 
+pytestmark = pytest.mark.processes
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 WITHIN_S = 30
 

@@ -17,6 +17,8 @@ from holdfast import supervisor
 from holdfast.embedded.processes import is_running, wait_gone
 from holdfast.supervisor import NotReady, PortTaken, Program, Supervisor, require_free_port
 
+pytestmark = pytest.mark.processes
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 WITHIN_S = 20
 STAYS = "import time; time.sleep(600)"
