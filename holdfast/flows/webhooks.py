@@ -43,7 +43,7 @@ def handle_one(claim: Claim, *, now: datetime) -> str:
     except reports.NoSuchPayment as early:
         return _fail(claim, f"early: {early.detail}", now=now)
     except Exception as error:
-        log.exception("event.failed", event=str(claim.id))
+        log.exception("event.failed", event_id=str(claim.id))
         return _fail(claim, f"{type(error).__name__}: {error}", now=now)
 
 
