@@ -116,7 +116,7 @@ def test_fifty_orders_over_two_items_in_both_orders_never_deadlock(crowd: Any, s
     """R-H2: rows are locked in one global order, whatever the order of a cart's lines."""
     leave(crowd, "Mug", 100)
     leave(crowd, "Cup", 100)
-    carts = [build.basket(shop, **(dict(MUG=1, CUP=1) if i % 2 else dict(CUP=1, MUG=1))) for i in range(50)]
+    carts = [build.basket(shop, **({"MUG": 1, "CUP": 1} if i % 2 else {"CUP": 1, "MUG": 1})) for i in range(50)]
     told = in_parallel(50, lambda i: build.check_out(shop, carts[i]))
     assert driving.tally(each.status if isinstance(each, Answer) else each for each in told) == {"201": 50}
     assert (build.stock(shop, "MUG"), build.stock(shop, "CUP")) == ((100, 50), (100, 50))

@@ -7,7 +7,6 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +20,7 @@ from holdfast.kernel import clock, ids
 from holdfast.providers.contract import Incoming
 from holdfast.receiver.store import Arrival
 from tests.build import Shop
-from tests.conftest import Database
+from tests.conftest import Database, point_django_at
 
 RECEIVE = """SELECT holdfast_receive(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[],
                                      %s::uuid[], %s::text[], %s::jsonb[], %s::bytea[], %s::uuid[])"""
@@ -115,35 +114,20 @@ def all_due(database: Database, at: Shop, *lanes: str) -> None:
         connection.execute(f"UPDATE idempotency_key SET leased_until = {past} WHERE status IS NULL AND merchant_id = %s", [at.id])
 
 
-@contextmanager
-def later(database: Database, **ahead: float) -> Any:
-    """Some time has passed, for us and for the database alike: `with later(database, minutes=40):`."""
-    from tests.conftest import point_django_at
-
-    before = clock.OFFSET_S
-    clock.OFFSET_S = before + timedelta(**ahead).total_seconds()
-    try:
-        _shift(database, clock.OFFSET_S)
-        point_django_at(database.name)
-        yield
-    finally:
-        clock.OFFSET_S = before
-        _shift(database, before)
-        point_django_at(database.name)
+def travel(database: Database, **ahead: float) -> None:
+    """Some time passes, for us and for the database alike: `travel(database, minutes=40)`."""
+    _set_clock(database, clock.OFFSET_S + timedelta(**ahead).total_seconds())
 
 
-def stay_later(database: Database, **ahead: float) -> None:
-    """As `later`, until the end of the test (the fixture `present` puts the clock back)."""
-    from tests.conftest import point_django_at
-
-    clock.OFFSET_S += timedelta(**ahead).total_seconds()
-    _shift(database, clock.OFFSET_S)
-    point_django_at(database.name)
+def return_to_the_present(database: Database) -> None:
+    _set_clock(database, 0.0)
 
 
-def _shift(database: Database, offset_s: float) -> None:
+def _set_clock(database: Database, offset_s: float) -> None:
+    clock.OFFSET_S = offset_s
     with database.as_owner() as connection:
         connection.execute(f"ALTER DATABASE {database.name} SET holdfast.clock_offset_s = '{offset_s}'")
+    point_django_at(database.name)
 
 
 def claim(lane: str, id: UUID) -> Claim:
@@ -229,7 +213,8 @@ def picture(database: Database, order_id: UUID) -> Picture:
         return [row if len(row) > 1 else row[0] for row in database.rows(sql, order_id)]
 
     balances = rows(
-        """SELECT g.account, sum(g.debit_minor - g.credit_minor)::bigint FROM ledger_posting g JOIN ledger_entry e ON e.id = g.entry_id
+        """SELECT g.account, sum(g.debit_minor - g.credit_minor)::bigint
+           FROM ledger_posting g JOIN ledger_entry e ON e.id = g.entry_id
            WHERE e.order_id = %s GROUP BY 1 HAVING sum(g.debit_minor - g.credit_minor) <> 0 ORDER BY 1"""
     )
     return Picture(
@@ -241,8 +226,8 @@ def picture(database: Database, order_id: UUID) -> Picture:
         ),
         ledger=dict(balances),
         stock=rows(
-            """SELECT on_hand, reserved FROM inventory_stock WHERE id IN (SELECT stock_id FROM orders_orderline WHERE order_id = %s)
-               ORDER BY id"""
+            """SELECT on_hand, reserved FROM inventory_stock
+               WHERE id IN (SELECT stock_id FROM orders_orderline WHERE order_id = %s) ORDER BY id"""
         ),
         reservations=rows("SELECT state FROM inventory_reservation WHERE order_id = %s ORDER BY stock_id"),
         messages=rows("SELECT topic FROM outbox_message WHERE order_id = %s ORDER BY topic"),
