@@ -58,6 +58,7 @@ class House:
         self.web, self.gateway = f"http://{HOST}:{ports.web}", f"http://{HOST}:{ports.gateway}"
         self.server: Server | None = None
         self._left = threading.Event()
+        self._keeper: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Secrets, database, tables, demo shop. Raises EmbeddedError with one sentence that says what to do."""
@@ -78,7 +79,8 @@ class House:
         if not self.outside.get("DATABASE_URL"):
             self.server = Server(self.home / "postgres").start()
             self.environment.update(provision(self.server.url("postgres"), DATABASE, secret=self.secrets["database"]))
-            threading.Thread(target=self._keep_database, name="database", daemon=True).start()
+            self._keeper = threading.Thread(target=self._keep_database, name="database", daemon=True)
+            self._keeper.start()
         self.run("migrate")
         self.run("seed", str(self.secrets_file))
 
@@ -94,6 +96,8 @@ class House:
 
     def _close(self) -> None:
         self._left.set()
+        if self._keeper is not None:
+            self._keeper.join()  # otherwise it might start again what is being stopped
         if self.server is not None:
             self.server.stop() if self.keep else self.server.remove()
 

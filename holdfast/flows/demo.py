@@ -48,7 +48,7 @@ def _goods(now: datetime) -> list[Goods]:
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)
     starts = [midnight + timedelta(days=day, hours=hour) for day in range(1, TOUR_DAYS + 1) for hour in TOUR_HOURS]
     return [
-        Goods("good", "enamel-mug", "Enamel mug", [("MUG-BLUE", "Blue", 1250), ("MUG-RED", "Red", 1250)], stock=500),
+        Goods("good", "enamel-mug", "Enamel mug", [("MUG-BLUE", "Blue", 1250), ("MUG-RED", "Red", 1250)], stock=5000),
         Goods("good", "rain-jacket", "Rain jacket", [("JACKET", "", 8900)], stock=60),
         Goods("digital", "harbour-guide", "Harbour guide (PDF)", [("GUIDE", "", 900)]),
         Goods(

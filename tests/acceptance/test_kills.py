@@ -149,10 +149,11 @@ def test_purchases_survive_seeded_kills_of_every_process(house: House) -> None:
     """R-F4, S-08, S-29: SIGKILL of web, receiver, worker and PostgreSQL loses nothing and doubles nothing."""
     dice = random.Random(SEED)
     with Supervisor(house.programs(), pid_file=house.home / "pids.json") as supervisor:
+        # What does not run out: this is about deaths, the last unit has its own test.
         products = [
             product
             for product in Customer(house, 0).ask("GET", "/v1/products", headers=_shopper(house))["products"]
-            if product["kind"] != "booking"
+            if product["slug"] in ("enamel-mug", "harbour-guide")
         ]
         killer = Killer(house, supervisor, random.Random(SEED + 1))
         bought, retries = _shop_while(killer, house, products, dice)
