@@ -46,6 +46,10 @@ class NotPayable(Conflict):
     """This order takes no payment now."""
 
 
+class AddressElsewhere(Refused):
+    """The address is in another country than the cart was priced for: set the cart's region first."""
+
+
 class NothingToPay(Refused):
     """The total is zero: there is nothing to pay."""
 
@@ -68,7 +72,8 @@ class Wish:
 def place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, use: Use, now: datetime) -> Answer:
     """Check a cart out. Safe to repeat with the same key at any point: one order, one attempt, one provider session.
 
-    Raises KeyReused, InProgress, AlreadyInCheckout, PriceChanged, InsufficientStock, NotForSale, SlotClosed, Busy.
+    Raises KeyReused, InProgress, AlreadyInCheckout, AddressElsewhere, PriceChanged, InsufficientStock, NotForSale,
+    SlotClosed, Busy.
     """
     # 1. Intend.
     try:
@@ -116,6 +121,8 @@ def _intend(
         cart = carts.lock_active(cart_id, cart_token_sha256)
     except carts.CartLocked:
         raise _already(cart_id) from None
+    if wish.address.get("country", cart.region) != cart.region:
+        raise AddressElsewhere(region=cart.region)
     merchant = merchants.current(merchant_id)
     priced = quotes.for_checkout(cart, merchant, accept=wish.accept_quote, now=now)
     if priced.quote.total_minor <= 0:
