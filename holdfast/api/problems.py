@@ -104,15 +104,19 @@ def of_error(request: HttpRequest, error: HoldfastError) -> HttpResponse:
 
 def register(api: NinjaAPI) -> None:
     """Let every exception that leaves an operation become a problem."""
-    api.add_exception_handler(HoldfastError, of_error)
-    api.add_exception_handler(ValidationError, _of_validation)
-    api.add_exception_handler(AuthenticationError, lambda request, error: of_error(request, UnknownKey()))
-    api.add_exception_handler(HttpError, _of_http)
-    api.add_exception_handler(Http404, lambda request, error: plain(request, 404))
-    api.add_exception_handler(RequestDataTooBig, lambda request, error: plain(request, 413))
-    api.add_exception_handler(SuspiciousOperation, lambda request, error: plain(request, 400))
-    api.add_exception_handler(DataError, _of_data)
-    api.add_exception_handler(Exception, _of_defect)
+    handlers: dict[type[Exception], Any] = {
+        HoldfastError: of_error,
+        ValidationError: _of_validation,
+        AuthenticationError: lambda request, error: of_error(request, UnknownKey()),
+        HttpError: _of_http,
+        Http404: lambda request, error: plain(request, 404),
+        RequestDataTooBig: lambda request, error: plain(request, 413),
+        SuspiciousOperation: lambda request, error: plain(request, 400),
+        DataError: _of_data,
+        Exception: _of_defect,
+    }
+    for error, handler in handlers.items():
+        api.add_exception_handler(error, handler)
 
 
 def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:

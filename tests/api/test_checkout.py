@@ -240,3 +240,15 @@ def test_nobody_knows_yet_is_202_with_a_place_to_look(scene: Scene, gateway: Any
     seen = looker.get(f"{told.headers['Location']}/payments/{told.json['payment']['id']}")
     assert (seen.status, seen.json["status"], seen.json["state"]) == (200, "checking", "unknown")
     assert database.value("SELECT status FROM idempotency_key") is None
+
+
+def test_address_in_another_country_than_was_priced_is_refused(scene: Scene, database: Any) -> None:
+    """Tax and shipping follow the cart's region: it must not be one country for the price and another for the parcel."""
+    path, shopper = scene.cart(MUG=1)
+    told = shopper.post(f"{path}/checkout", scene.wish(address={"country": "FR", "city": "Lyon"}), idempotency_key="k1")
+    assert (told.refusal, told.json["region"]) == ((422, "address_elsewhere"), "DE")
+    assert (database.count("orders_order"), database.count("idempotency_key")) == (0, 0)
+    shopper.ask("PUT", f"{path}/region", {"region": "FR"})
+    told = shopper.post(f"{path}/checkout", scene.wish(address={"country": "FR", "city": "Lyon"}), idempotency_key="k1")
+    assert (told.status, told.json["order"]["total_minor"]) == (201, 2240)
+    assert database.value("SELECT address FROM customers_contact") == {"city": "Lyon", "country": "FR"}
