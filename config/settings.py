@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -68,6 +68,7 @@ def database(url: str, *, role: str, pool: int = 0, read_only: bool = False) -> 
         "-c default_transaction_read_only=on" if read_only else "",
     ]
     extra: dict[str, Any] = {"options": " ".join(filter(None, options)), "connect_timeout": 5}
+    extra.update(dict(parse_qsl(parts.query)))
     if pool:
         extra["pool"] = {"min_size": 1, "max_size": pool, "timeout": 5, "max_lifetime": 1800}
     return {

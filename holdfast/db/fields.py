@@ -76,10 +76,13 @@ class MerchantKey(models.ForeignKey):
 
 
 class TenantKey(models.ForeignKey):
-    """A reference to a row of the same merchant: the database compares both (see `laws.References`)."""
+    """A reference to a row of the same merchant: the database compares both (see `laws.References`).
+
+    Has no index of its own: each table declares those its queries need.
+    """
 
     def __init__(self, to: Any, **kwargs: Any) -> None:
-        own = {"on_delete": models.PROTECT, "related_name": "+", "db_constraint": False}
+        own = {"on_delete": models.PROTECT, "related_name": "+", "db_constraint": False, "db_index": False}
         super().__init__(to, **{**own, **kwargs})
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False, **kwargs: Any) -> None:

@@ -143,7 +143,7 @@ def _quote(rows: Sequence[PricedLine], prices: Mapping[UUID, int], cart: Cart, m
     )
     lines = [
         Line(
-            key=row.line.pk.hex,
+            key=f"{row.variant.pk.hex}:{row.slot_id.hex if row.slot_id else '-'}",
             name=_name(row),
             sku=row.variant.sku,
             kind=row.variant.product.kind,

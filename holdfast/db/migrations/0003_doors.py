@@ -50,7 +50,9 @@ CREATE FUNCTION holdfast_receive(
     INSERT INTO public.inbox_event (id, merchant_id, account_id, provider, provider_event_id, type, payload_id, payload_sha256,
         provider_created_at, received_at, state, error, failures, announced, attempts, due_at)
     SELECT id, merchant_id, account_id, provider, event_id, type, payload_id, hash, created_at, public.holdfast_now(),
-        'received', '', 0, 0, 0, public.holdfast_now() FROM arrived
+        'received', '', 0, 0, 0, public.holdfast_now() FROM arrived a
+    -- What is there already is not even tried: ON CONFLICT alone would wait for a worker that is just applying it.
+    WHERE NOT EXISTS (SELECT 1 FROM public.inbox_event e WHERE e.account_id = a.account_id AND e.provider_event_id = a.event_id)
     ON CONFLICT (account_id, provider_event_id) DO NOTHING
     RETURNING payload_id
   ), stored AS (
