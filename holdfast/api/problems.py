@@ -13,7 +13,8 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
-from holdfast.kernel.errors import HoldfastError, NotFound
+from holdfast.db.tenancy import DatabaseAway
+from holdfast.kernel.errors import Broken, HoldfastError, NotFound
 from holdfast.merchants.queries import UnknownKey
 
 log = structlog.get_logger()
@@ -92,13 +93,18 @@ def plain(request: HttpRequest, status: int) -> HttpResponse:
 
 
 def of_error(request: HttpRequest, error: HoldfastError) -> HttpResponse:
-    """One of the three families: the class says status and code, the instance what happened."""
-    response = answer(request, error.status, error.code, error.detail, **error.extra)
-    wait = getattr(error, "retry_after_s", None)
-    if wait is not None:
-        response["Retry-After"] = str(wait)
+    """One of the three families: the class says status and code, the instance what happened.
+
+    What is broken on our side is the operator's to read, so only that much is told.
+    """
+    told = error
     if error.status >= 500:
         log.warning("api.broken", code=error.code, detail=error.detail)
+        told = error if isinstance(error, DatabaseAway) else Broken()
+    response = answer(request, told.status, told.code, told.detail, **told.extra)
+    wait = getattr(told, "retry_after_s", None)
+    if wait is not None:
+        response["Retry-After"] = str(wait)
     return response
 
 

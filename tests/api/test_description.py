@@ -1,5 +1,7 @@
 """What the API says about itself."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 from django.test import Client
@@ -87,3 +89,30 @@ def test_page_works_without_the_internet(scene: Scene) -> None:
         assert len(b"".join(asset.streaming_content)) > 100  # type: ignore[arg-type]
     assert Client(SERVER_NAME="localhost").get("/v1/docs/assets/redoc.standalone.js").status_code == 404
     assert Client(SERVER_NAME="localhost").get("/v1/docs/assets/..%2f..%2fmain.py").status_code == 404
+
+
+#: Errors that no client of the API can meet: the families themselves, the door's words to the worker, a merchant's own settings.
+WITHIN = {
+    *("unauthorized", "forbidden", "conflict", "refused", "illegal_move", "overtaken", "no_such_payment", "not_ours", "unproven"),
+    *("bad_line", "bad_price", "bad_quantity", "too_many_lines", "bad_shipping", "bad_tax_rate"),
+    *("no_encryption_key", "not_opened", "not_sent", "unknown"),  # told as `broken`
+}
+
+
+def test_every_code_that_a_client_can_meet_is_in_the_docs() -> None:
+    from holdfast.kernel.errors import HoldfastError
+
+    def below(parent: type[HoldfastError]) -> list[type[HoldfastError]]:
+        return [each for child in parent.__subclasses__() for each in (child, *below(child))]
+
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    codes = {error.code for error in below(HoldfastError) if error.__module__.startswith("holdfast.")}
+    assert sorted(code for code in codes - WITHIN if f"`{code}`" not in text) == []
+    table = text.partition("| code | status | when |")[2].split("\n\n")[0]
+    rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
+    said = {(code, int(row[2])) for row in rows for code in re.findall(r"`([a-z_]+)`", re.sub(r"\(.*\)", "", row[1]))}
+    known = {(error.code, error.status) for error in below(HoldfastError)}
+    assert {code for code, _ in said - known} == {
+        *("bad_json", "bad_request", "idempotency_key_missing", "bad_idempotency_key", "method_not_allowed", "body_too_large"),
+        *("unsupported_media_type", "unacceptable_values", "internal_error"),
+    }
