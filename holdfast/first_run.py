@@ -42,10 +42,17 @@ class Ports:
     @classmethod
     def from_environment(cls) -> "Ports":
         return cls(
-            web=int(os.environ.get("HOLDFAST_WEB_PORT", "8000")),
-            receiver=int(os.environ.get("HOLDFAST_RECEIVER_PORT", "8001")),
-            gateway=int(os.environ.get("HOLDFAST_GATEWAY_PORT", "8002")),
+            web=_port("HOLDFAST_WEB_PORT", 8000),
+            receiver=_port("HOLDFAST_RECEIVER_PORT", 8001),
+            gateway=_port("HOLDFAST_GATEWAY_PORT", 8002),
         )
+
+
+def _port(setting: str, default: int) -> int:
+    text = os.environ.get(setting, "") or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise SystemExit(f"holdfast: {setting} is {text!r}, which is no port: give a number from 1 to 65535.")
+    return int(text)
 
 
 class House:

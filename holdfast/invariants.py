@@ -196,7 +196,11 @@ LIST = (
            UNION ALL
            SELECT merchant_id, id::text, 'fulfilment' FROM fulfilment_fulfilment f WHERE state = 'parked'
              AND NOT EXISTS (SELECT 1 FROM cases_case c
-                             WHERE c.kind = 'parked' AND c.cause = 'fulfilment:' || replace(f.id::text, '-', ''))""",
+                             WHERE c.kind = 'parked' AND c.cause = 'fulfilment:' || replace(f.id::text, '-', ''))
+           UNION ALL
+           SELECT merchant_id, id::text, 'message' FROM outbox_message m WHERE state = 'parked'
+             AND NOT EXISTS (SELECT 1 FROM cases_case c
+                             WHERE c.kind = 'parked' AND c.cause = 'message:' || replace(m.id::text, '-', ''))""",
     ),
     Invariant(
         "nothing_handed_over_unpaid",

@@ -42,7 +42,6 @@ class Attempt(Body):
     success_url: WebAddress
     cancel_url: WebAddress
     email: str = Field("", max_length=254, pattern=f"{EMAIL}|^$", examples=["ada@example.com"])
-    capture: Literal["automatic", "manual"] = "automatic"
 
 
 class Checkout(Attempt):
@@ -116,7 +115,6 @@ def check_out(request: HttpRequest, cart_id: str, token: CartToken, key: Idempot
             phone=said.phone,
             address={name: value for name, value in said.address.model_dump().items() if value},
             accept_quote=said.accept_quote,
-            manual_capture=said.capture == "manual",
         ),
         use=keys.use(request, key=key, owner=f"cart:{cart.pk}", said=said),
         now=clock.now(),
@@ -141,7 +139,6 @@ def pay_again(request: HttpRequest, order_id: str, key: IdempotencyKey, said: At
             success_url=said.success_url,
             cancel_url=said.cancel_url,
             email=said.email,
-            manual_capture=said.capture == "manual",
         ),
         use=keys.use(request, key=key, owner=f"order:{order.pk}", said=said),
         now=clock.now(),

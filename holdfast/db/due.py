@@ -5,7 +5,7 @@ Claiming moves `due_at` ahead by a lease and counts the try, in a transaction of
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -32,6 +32,14 @@ class DatabaseNow(Func):
     function = "holdfast_now"
     arity = 0
     output_field = DateTimeField()
+
+
+def database_now() -> datetime:
+    """The database's clock, for comparing with a time that the database keeps: this machine's may differ."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT holdfast_now()")
+        moment: datetime = cursor.fetchone()[0]
+        return moment
 
 
 def after(pause: timedelta) -> Combinable | CombinedExpression:

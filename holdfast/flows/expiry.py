@@ -43,11 +43,12 @@ def expire(claim: Claim, *, now: datetime) -> str:
         if order.state != "payment_pending":
             orders.rest(order)
             return "settled"
-        if order.expires_at > now:
+        clock = due.database_now()
+        if order.expires_at > clock:
             orders.look_again(order, at=order.expires_at)
             return "extended"
         payment = payment_queries.in_flight(order.pk)
-        over = now >= order.expires_at + limits.CLOSE_GRACE
+        over = clock >= order.expires_at + limits.CLOSE_GRACE
         if payment is None or over:
             _let_go(order, payment, now=now)
             return "expired"
@@ -102,4 +103,6 @@ def _let_go(order: Order, payment: Payment | None, *, now: datetime) -> None:
         payments.supersede(payment, now=now)
     orders.go(order, "expired", cause=cause, due_at=None)
     inventory.release(order_id=order.pk, to="expired", cause=cause)
-    outbox.write(merchant_id=order.merchant_id, topic="payment_problem", cause=order.pk.hex, order_id=order.pk, now=now)
+    # While the provider may still take the money, nobody is told that nothing was taken (D7).
+    topic = "payment_problem" if payment is None else "payment_unclear"
+    outbox.write(merchant_id=order.merchant_id, topic=topic, cause=order.pk.hex, order_id=order.pk, now=now)

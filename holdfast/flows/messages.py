@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from django.core.mail import EmailMessage
 
+from holdfast.cases import services as cases
 from holdfast.db import due
 from holdfast.db.due import Claim
 from holdfast.db.tenancy import reading, writing
@@ -32,6 +33,11 @@ TEXTS = {
         "Your order {number} is not paid yet",
         "Hello {name},\n\nthe payment of {total} for order {number} did not go through, and nothing was taken. "
         "You can order again at any time.\n\n{shop}\n",
+    ),
+    "payment_unclear": (
+        "We are checking the payment of your order {number}",
+        "Hello {name},\n\nwe are still checking with your bank whether {total} for order {number} was paid. "
+        "Please do not pay again for now: if the money arrives late, you get the goods or your money back.\n\n{shop}\n",
     ),
     "order_shipped": ("Your order {number} is on its way", "Hello {name},\n\na parcel of order {number} was sent.\n\n{shop}\n"),
     "download_ready": (
@@ -80,7 +86,8 @@ def send(claim: Claim, *, now: datetime) -> str:
     except (OSError, smtplib.SMTPException) as error:
         log.warning("message.failed", message=str(claim.id), error=type(error).__name__)
         with writing(claim.merchant_id, step="messages.fail"):
-            outbox.fail(claim.id, error=f"{type(error).__name__}: {error}", attempts=claim.attempts)
+            if outbox.fail(claim.id, error=f"{type(error).__name__}: {error}", attempts=claim.attempts):
+                _ask_person(claim, f"{type(error).__name__}: {error}", now=now)
         return "failed"
     with writing(claim.merchant_id, step="messages.sent"):
         outbox.sent(claim.id, now=now)
@@ -103,3 +110,18 @@ def _compose(claim: Claim) -> _Letter | None:
         }
         subject, text = TEXTS[message.topic]
         return _Letter(message.pk, contact.email, shop.email_from, subject.format(**words), text.format(**words))
+
+
+def _ask_person(claim: Claim, error: str, *, now: datetime) -> None:
+    message = outbox_queries.with_order(claim.id)
+    cases.open_case(
+        merchant_id=claim.merchant_id,
+        kind="parked",
+        cause=f"message:{claim.id.hex}",
+        summary=f"The message {message.topic} of order {message.order.number} could not be sent: {error}",
+        proposal="Mend the mail server or the address, then retry the message.",
+        evidence={"message": str(claim.id), "error": error[:1000]},
+        order_id=message.order_id,
+        payment_id=None,
+        now=now,
+    )

@@ -41,6 +41,7 @@ class Question:
     payment_id: UUID
     kind: str
     key: str
+    intended_at: datetime
     provider: str
     request: Mapping[str, Any]
     account: AccountHandle
@@ -66,6 +67,7 @@ def of(
         payment_id=payment.pk,
         kind=operation.kind,
         key=operation.key,
+        intended_at=operation.intended_at,
         provider=payment.provider,
         request=request or {},
         account=merchants.handle(account or merchants.account(payment.account_id)),

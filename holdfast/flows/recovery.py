@@ -30,21 +30,24 @@ def work_operations(*, stopping: Callable[[], bool] = due.never) -> int:
 def resume(claim: Claim, *, now: datetime) -> str:
     """Find out how an operation ended: ask again with the same key, or look up what happened.
 
-    An unanswered one is looked up first: its key may have stored a failure that says nothing (S-71). Only while the provider
-    certainly keeps the key is it asked again.
+    An unanswered one is looked up first: its key may have stored a failure that says nothing (S-71). Past the time for which
+    the provider certainly keeps the key, opening again could begin a second attempt: then only looking is left.
     """
     question = questions.load(merchant_id=claim.merchant_id, operation_id=claim.id)
     if question is None:
         _rest(claim)
         return "known"
-    if claim.attempts > 1 or question.kind == "close":
+    too_old = now - question.intended_at > limits.KEY_SAFE_AGE
+    if claim.attempts > 1 or too_old or question.kind == "close":
         found = questions.look_up(merchant_id=claim.merchant_id, payment_id=question.payment_id, now=now)
         if found in ("applied", "nothing_new", "refused") and _known(claim, now=now):
             return found
         if found == "unknown":
             return _later(claim, now=now)
-    if _too_old(claim, now=now):
-        return _give_up(claim, now=now)
+        if too_old and found == "absent":
+            return _give_up(claim, now=now)
+    if too_old and question.kind == "open":
+        return _later(claim, now=now)
     return questions.ask(question, now=now)
 
 
@@ -91,12 +94,6 @@ def _later(claim: Claim, *, now: datetime) -> str:
     with writing(claim.merchant_id, step="recovery.later"):
         payments.settle(payment_queries.operation(claim.id), "unknown", error="the provider does not answer", now=now)
     return "unknown"
-
-
-def _too_old(claim: Claim, *, now: datetime) -> bool:
-    """Past the time for which the provider certainly keeps the key, the same key could begin a second attempt."""
-    with reading(claim.merchant_id):
-        return now - payment_queries.operation(claim.id).intended_at > limits.KEY_SAFE_AGE
 
 
 def _give_up(claim: Claim, *, now: datetime) -> str:

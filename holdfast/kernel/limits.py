@@ -75,12 +75,13 @@ HOUSEKEEPING_EVERY_S = 60.0
 STOP_GRACE_S = 25.0
 #: An operation's answer normally comes by the request that asked; recovery steps in after this.
 RECOVERY_AFTER = timedelta(seconds=20)
-#: Tries of an event before it is parked for people: about a day with the schedule below.
-EVENT_TRIES = 12
+#: Tries of an event before it is parked for people: about nine hours with the schedule below.
+EVENT_TRIES = 15
 #: Deaths of the worker on one event before it is parked: a poison pill must not loop.
 EVENT_DEATHS = 3
-#: Tries of a message or of a fulfilment before it is parked for people.
-MESSAGE_TRIES = 12
+#: Tries of a message before it is parked for people: nine hours of a mail server that is down.
+MESSAGE_TRIES = 15
+#: Tries of a fulfilment before it is parked for people: four minutes, because a customer waits for a download.
 FULFILMENT_TRIES = 8
 #: First pause after a failure and the longest; doubled each time.
 BACKOFF_FIRST = timedelta(seconds=2)

@@ -26,11 +26,12 @@ def drop(message_id: UUID, *, why: str) -> None:
     Message.objects.filter(pk=message_id, state="pending").update(state="dropped", due_at=None, error=why[:2000])
 
 
-def fail(message_id: UUID, *, error: str, attempts: int) -> None:
-    """Sending failed: again after a pause, or parked for people."""
+def fail(message_id: UUID, *, error: str, attempts: int) -> bool:
+    """Sending failed: again after a pause, or parked for people (then True)."""
     parked = attempts >= limits.MESSAGE_TRIES
     Message.objects.filter(pk=message_id, state="pending").update(
         state="parked" if parked else F("state"),
         due_at=None if parked else due.after(limits.backoff(attempts)),
         error=error[:2000],
     )
+    return parked

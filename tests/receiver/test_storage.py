@@ -135,7 +135,6 @@ def test_credentials_that_no_key_opens_are_our_failure_and_not_the_providers(hou
     assert int(answer.headers["retry-after"]) > 0
 
 
-@pytest.mark.xfail(reason="ON CONFLICT waits for a worker's open transaction; holdfast_receive has to look before it inserts")
 def test_a_redelivery_does_not_wait_for_the_worker_that_has_the_event(house):
     assert house.send(event("evt_busy")) == 200
     with house.database.as_owner() as owner, owner.transaction():
