@@ -46,6 +46,7 @@ def world() -> Iterator[World]:
 def owner(world: World) -> Iterator[Rows]:
     """Our merchant's rows, written as the tables' owner, whom no wall holds. Rolled back."""
     with world.database.as_owner() as connection, connection.transaction(force_rollback=True):
+        connection.execute("SET LOCAL lock_timeout = '5s'")
         yield Rows(connection, world.merchant_id, world.ours)
 
 
@@ -53,4 +54,5 @@ def owner(world: World) -> Iterator[Rows]:
 def app(world: World) -> Iterator[Rows]:
     """Our merchant's rows, written as the application. Rolled back."""
     with world.database.as_app(world.merchant_id) as connection, connection.transaction(force_rollback=True):
+        connection.execute("SET LOCAL lock_timeout = '5s'")
         yield Rows(connection, world.merchant_id, world.ours)

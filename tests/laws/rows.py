@@ -1,7 +1,7 @@
 """Legal rows of every table, written as raw SQL: what the tests of the laws start from, and then break.
 
-A builder gives the columns of one fresh, legal row and writes the parents it needs. A merchant's first row of each table is
-its `first`; later rows refer to those.
+A builder gives the columns of one fresh, legal row. A merchant's first row of each table is its `first`: `the` parent of
+later rows, where those do not need a `new` one. Parents are made only when no other was given.
 """
 
 import secrets
@@ -33,7 +33,7 @@ class Rows:
         self.first: dict[str, Any] = first or {}
 
     def execute(self, statement: str, *values: Any) -> psycopg.Cursor[Any]:
-        return self.connection.execute(statement, values)
+        return self.connection.execute(statement, values or None)
 
     def value(self, statement: str, *values: Any) -> Any:
         row = self.execute(statement, *values).fetchone()
@@ -41,7 +41,8 @@ class Rows:
 
     def insert(self, table: str, **changes: Any) -> Any:
         """A fresh legal row with some columns changed; returns its id."""
-        columns = {**BUILDERS[table](self), **changes}
+        wanted = {**BUILDERS[table](self), **changes}
+        columns = {name: value(self) if callable(value) else value for name, value in wanted.items()}
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         marks = sql.SQL(", ").join(sql.Placeholder() * len(columns))
         statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(sql.Identifier(table), names, marks)
@@ -84,6 +85,18 @@ def build(table: str) -> Callable[[Callable[[Rows], Columns]], Callable[[Rows], 
         return builder
 
     return register
+
+
+def the(table: str) -> Callable[[Rows], Any]:
+    return lambda rows: rows.first[table]
+
+
+def new(table: str) -> Callable[[Rows], Any]:
+    return lambda rows: rows.insert(table)
+
+
+def locked_cart(rows: Rows) -> Any:
+    return rows.lock_cart(rows.insert("carts_cart"))
 
 
 def unique(length: int = 20) -> str:
@@ -130,7 +143,7 @@ def _(rows: Rows) -> Columns:
 @build("customers_customer")
 def _(rows: Rows) -> Columns:
     user = rows.first["customers_user"] if "customers_customer" not in rows.first else None
-    return {"user_id": user, "contact_id": rows.first["customers_contact"], "created_at": AT}
+    return {"user_id": user, "contact_id": the("customers_contact"), "created_at": AT}
 
 
 @build("catalog_product")
@@ -149,8 +162,8 @@ def _(rows: Rows) -> Columns:
 @build("catalog_variant")
 def _(rows: Rows) -> Columns:
     return {
-        "product_id": rows.first["catalog_product"], "sku": unique(), "name": "", "price_minor": 1250, "currency": "EUR",
-        "stock_id": rows.first["inventory_stock"], "places": 1, "weight_g": 0, "active": True, "position": 0,
+        "product_id": the("catalog_product"), "sku": unique(), "name": "", "price_minor": 1250, "currency": "EUR",
+        "stock_id": the("inventory_stock"), "places": 1, "weight_g": 0, "active": True, "position": 0,
     }  # fmt: skip
 
 
@@ -158,7 +171,7 @@ def _(rows: Rows) -> Columns:
 def _(rows: Rows) -> Columns:
     starts = AT + timedelta(seconds=secrets.randbelow(10**8))
     return {
-        "product_id": rows.first["catalog_product"], "stock_id": rows.insert("inventory_stock"), "starts_at": starts,
+        "product_id": the("catalog_product"), "stock_id": new("inventory_stock"), "starts_at": starts,
         "ends_at": starts + timedelta(hours=2), "cutoff_at": starts, "active": True,
     }  # fmt: skip
 
@@ -174,7 +187,7 @@ def _(rows: Rows) -> Columns:
 @build("carts_cartline")
 def _(rows: Rows) -> Columns:
     return {
-        "cart_id": rows.first["carts_cart"], "variant_id": rows.insert("catalog_variant"), "slot_id": None, "quantity": 1,
+        "cart_id": the("carts_cart"), "variant_id": new("catalog_variant"), "slot_id": None, "quantity": 1,
         "unit_price_minor": 1250, "priced_at": AT,
     }  # fmt: skip
 
@@ -182,8 +195,8 @@ def _(rows: Rows) -> Columns:
 @build("orders_order")
 def _(rows: Rows) -> Columns:
     return {
-        "number": unique(12), "token_sha256": unique(64), "cart_id": rows.lock_cart(rows.insert("carts_cart")),
-        "external_id": None, "customer_id": None, "contact_id": rows.first["customers_contact"], "state": "payment_pending",
+        "number": unique(12), "token_sha256": unique(64), "cart_id": locked_cart,
+        "external_id": None, "customer_id": None, "contact_id": the("customers_contact"), "state": "payment_pending",
         "moved": moved(), "currency": "EUR", "total_minor": 1250, "snapshot": Jsonb({"totals": TOTALS}), "quote_sha256": SHA,
         "placed_at": AT, "expires_at": LATER, "paid_at": None, "due_at": LATER, "attempts": 0,
     }  # fmt: skip
@@ -192,7 +205,7 @@ def _(rows: Rows) -> Columns:
 @build("orders_orderline")
 def _(rows: Rows) -> Columns:
     return {
-        "order_id": rows.first["orders_order"], "position": secrets.randbelow(30_000), "kind": "good", "variant_id": new_id(),
+        "order_id": the("orders_order"), "position": secrets.randbelow(30_000), "kind": "good", "variant_id": new_id(),
         "stock_id": None, "slot_id": None, "name": "Mug", "sku": "MUG", "quantity": 1, "places": 1, "unit_price_minor": 1250,
         "discount_minor": 0, "tax_minor": 200, "total_minor": 1250,
     }  # fmt: skip
@@ -201,7 +214,7 @@ def _(rows: Rows) -> Columns:
 @build("inventory_reservation")
 def _(rows: Rows) -> Columns:
     return {
-        "order_id": rows.first["orders_order"], "stock_id": rows.insert("inventory_stock"), "quantity": 1, "state": "held",
+        "order_id": the("orders_order"), "stock_id": new("inventory_stock"), "quantity": 1, "state": "held",
         "moved": moved(), "expires_at": LATER, "created_at": AT,
     }  # fmt: skip
 
@@ -209,14 +222,14 @@ def _(rows: Rows) -> Columns:
 @build("inventory_movement")
 def _(rows: Rows) -> Columns:
     return {
-        "stock_id": rows.first["inventory_stock"], "delta": 10, "cause": "received", "reservation_id": None, "at": AT,
+        "stock_id": the("inventory_stock"), "delta": 10, "cause": "received", "reservation_id": None, "at": AT,
     }  # fmt: skip
 
 
 @build("payments_payment")
 def _(rows: Rows) -> Columns:
     return {
-        "order_id": rows.first["orders_order"], "account_id": rows.first["merchants_account"], "provider": "stripe",
+        "order_id": the("orders_order"), "account_id": the("merchants_account"), "provider": "stripe",
         "provider_id": unique(), "amount_minor": 1250, "currency": "EUR", "capture": "automatic", "state": "captured",
         "moved": moved(), "raw_status": "", "captured_minor": 1250, "refunded_minor": 0, "metadata_sha256": SHA, "pay_url": "",
         "expires_at": LATER, "superseded_at": None, "late_of_id": None, "last_asked_at": None, "created_at": AT,
@@ -227,7 +240,7 @@ def _(rows: Rows) -> Columns:
 @build("payments_operation")
 def _(rows: Rows) -> Columns:
     return {
-        "payment_id": rows.first["payments_payment"], "kind": "open", "key": unique(), "request_id": new_id(),
+        "payment_id": the("payments_payment"), "kind": "open", "key": unique(), "request_id": new_id(),
         "request_sha256": SHA, "state": "intended", "error": "", "intended_at": AT, "answered_at": None, "due_at": LATER,
         "attempts": 0,
     }  # fmt: skip
@@ -236,7 +249,7 @@ def _(rows: Rows) -> Columns:
 @build("payments_fact")
 def _(rows: Rows) -> Columns:
     return {
-        "payment_id": rows.first["payments_payment"], "account_id": rows.first["merchants_account"], "kind": "capture",
+        "payment_id": the("payments_payment"), "account_id": the("merchants_account"), "kind": "capture",
         "object_id": unique(), "amount_minor": 1250, "currency": "EUR", "occurred_at": AT, "learned_at": AT,
         "source": "webhook", "event_id": None,
     }  # fmt: skip
@@ -245,15 +258,15 @@ def _(rows: Rows) -> Columns:
 @build("ledger_entry")
 def _(rows: Rows) -> Columns:
     return {
-        "kind": "capture", "cause": unique(), "order_id": rows.first["orders_order"],
-        "payment_id": rows.first["payments_payment"], "effective_at": AT, "recorded_at": AT,
+        "kind": "capture", "cause": unique(), "order_id": the("orders_order"),
+        "payment_id": the("payments_payment"), "effective_at": AT, "recorded_at": AT,
     }  # fmt: skip
 
 
 @build("ledger_posting")
 def _(rows: Rows) -> Columns:
     return {
-        "entry_id": rows.first["ledger_entry"], "account": "receivable:stripe", "currency": "EUR", "debit_minor": 1250,
+        "entry_id": the("ledger_entry"), "account": "receivable:stripe", "currency": "EUR", "debit_minor": 1250,
         "credit_minor": 0,
     }  # fmt: skip
 
@@ -262,7 +275,7 @@ def _(rows: Rows) -> Columns:
 def _(rows: Rows) -> Columns:
     first = "fulfilment_fulfilment" not in rows.first
     return {
-        "order_id": rows.first["orders_order"] if first else rows.insert("orders_order"), "way": "shipment", "state": "pending",
+        "order_id": the("orders_order") if first else new("orders_order"), "way": "shipment", "state": "pending",
         "moved": moved(), "error": "", "created_at": AT, "due_at": None, "attempts": 0,
     }  # fmt: skip
 
@@ -270,7 +283,7 @@ def _(rows: Rows) -> Columns:
 @build("fulfilment_handover")
 def _(rows: Rows) -> Columns:
     return {
-        "fulfilment_id": rows.first["fulfilment_fulfilment"], "order_line_id": rows.first["orders_orderline"],
+        "fulfilment_id": the("fulfilment_fulfilment"), "order_line_id": the("orders_orderline"),
         "unit": 1 + secrets.randbelow(10**6), "quantity": 1, "code": unique(), "tracking": Jsonb({}), "at": AT,
     }  # fmt: skip
 
@@ -278,7 +291,7 @@ def _(rows: Rows) -> Columns:
 @build("inbox_event")
 def _(rows: Rows) -> Columns:
     return {
-        "account_id": rows.first["merchants_account"], "provider": "stripe", "provider_event_id": unique(), "type": "x",
+        "account_id": the("merchants_account"), "provider": "stripe", "provider_event_id": unique(), "type": "x",
         "payload_id": new_id(), "payload_sha256": SHA, "provider_created_at": AT, "received_at": AT, "state": "received",
         "error": "", "failures": 0, "announced": 0, "order_id": None, "payment_id": None, "done_at": None, "due_at": LATER,
         "attempts": 0,
@@ -287,13 +300,13 @@ def _(rows: Rows) -> Columns:
 
 @build("inbox_delivery")
 def _(rows: Rows) -> Columns:
-    return {"account_id": rows.first["merchants_account"], "provider_event_id": unique(), "received_at": AT}
+    return {"account_id": the("merchants_account"), "provider_event_id": unique(), "received_at": AT}
 
 
 @build("outbox_message")
 def _(rows: Rows) -> Columns:
     return {
-        "topic": "order_paid", "cause": unique(), "order_id": rows.first["orders_order"], "state": "pending", "error": "",
+        "topic": "order_paid", "cause": unique(), "order_id": the("orders_order"), "state": "pending", "error": "",
         "created_at": AT, "sent_at": None, "due_at": LATER, "attempts": 0,
     }  # fmt: skip
 
@@ -309,8 +322,8 @@ def _(rows: Rows) -> Columns:
 @build("cases_case")
 def _(rows: Rows) -> Columns:
     return {
-        "kind": "parked", "cause": unique(), "order_id": rows.first["orders_order"],
-        "payment_id": rows.first["payments_payment"], "state": "open", "moved": moved(), "owner_id": None, "summary": "x",
+        "kind": "parked", "cause": unique(), "order_id": the("orders_order"),
+        "payment_id": the("payments_payment"), "state": "open", "moved": moved(), "owner_id": None, "summary": "x",
         "proposal": "y", "evidence": Jsonb({}), "opened_at": AT, "deadline_at": LATER,
     }  # fmt: skip
 

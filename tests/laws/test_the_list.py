@@ -1,0 +1,331 @@
+"""Every law of THE LIST sees the row that breaks it, and only that law speaks.
+
+The house stands on two orders, one paid and one waiting for its money, of which the list says nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from holdfast import invariants
+from tests.conftest import Database, clone, drop
+from tests.laws.refusals import unheld
+from tests.laws.rows import TOTALS, Rows, moved, new_id
+
+pytestmark = pytest.mark.breaks_the_list
+
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+LAWS = {law.name: law for law in invariants.LIST}
+Breaker = Callable[["House"], Any]
+BREAKERS: dict[str, Breaker] = {}
+
+
+class House(Rows):
+    """A merchant with a paid order and a pending one."""
+
+    def furnish(self) -> None:
+        with self.connection.transaction():
+            for table in ("merchants_merchant", "customers_user", "merchants_account", "customers_contact", "catalog_product"):
+                self.first[table] = self.insert(table)
+            self.first["stock"] = self.insert("inventory_stock", on_hand=9, reserved=1)
+            self.insert("inventory_movement", stock_id=self["stock"], delta=10)
+            self.pay(self.order("paid"))
+            self.order("pending")
+
+    def __getitem__(self, name: str) -> Any:
+        return self.first[name]
+
+    def order(self, which: str) -> str:
+        """An order with its line, its reservation, its attempt and what was asked of the provider."""
+        order_id = self.insert("orders_order", due_at=FAR, expires_at=FAR)
+        line_id = self.insert("orders_orderline", order_id=order_id, stock_id=self["stock"])
+        held = self.insert("inventory_reservation", order_id=order_id, stock_id=self["stock"])
+        attempt = {"state": "created", "captured_minor": 0, "due_at": FAR}
+        payment_id = self.insert("payments_payment", order_id=order_id, **attempt)
+        operation_id = self.insert("payments_operation", payment_id=payment_id, due_at=FAR)
+        made = {"": order_id, "line": line_id, "reservation": held, "payment": payment_id, "operation": operation_id}
+        self.first |= {f"{which} {name}".strip(): row_id for name, row_id in made.items()}
+        return which
+
+    def pay(self, which: str) -> None:
+        order_id, payment_id = self[which], self[f"{which} payment"]
+        self.event(state="done", payment_id=payment_id)
+        self.update("payments_operation", self[f"{which} operation"], state="succeeded", due_at=None)
+        self.update("payments_payment", payment_id, state="captured", captured_minor=1250, due_at=None, moved=moved())
+        self.captured(payment_id, 1250)
+        self.first["sale"] = self.entry("sale", 1250, "customer", "revenue", order_id=order_id, payment_id=None)
+        self.update("inventory_reservation", self[f"{which} reservation"], state="committed", moved=moved())
+        self.insert(
+            "inventory_movement", stock_id=self["stock"], delta=-1, cause="sold", reservation_id=self[f"{which} reservation"]
+        )
+        for state in ("paid", "fulfillment_pending"):
+            self.update("orders_order", order_id, state=state, due_at=None, moved=moved())
+        self.first["fulfilment"] = self.fulfilment(order_id)
+        self.first["message"] = self.insert("outbox_message", order_id=order_id, due_at=FAR)
+        self.insert("idempotency_key", subject="payment", subject_id=payment_id, status=201, answer_id=new_id())
+
+    def captured(self, payment_id: Any, amount: int, kind: str = "capture") -> None:
+        """What the provider confirmed, and its entry."""
+        self.first["fact"] = self.insert("payments_fact", payment_id=payment_id, amount_minor=amount, kind=kind)
+        self.first["capture"] = self.entry(kind, amount, "receivable:stripe", "customer", order_id=None, payment_id=payment_id)
+
+    def entry(self, kind: str, amount: int, debit: str, credit: str, **of: Any) -> Any:
+        entry_id = self.insert("ledger_entry", kind=kind, **of)
+        self.insert("ledger_posting", entry_id=entry_id, account=debit, debit_minor=amount, credit_minor=0)
+        self.insert("ledger_posting", entry_id=entry_id, account=credit, debit_minor=0, credit_minor=amount)
+        return entry_id
+
+    def shrink(self, entry_id: Any) -> None:
+        """One cent less on both sides."""
+        self.execute("UPDATE ledger_posting SET debit_minor = debit_minor - 1 WHERE entry_id = %s AND debit_minor > 0", entry_id)
+        self.execute(
+            "UPDATE ledger_posting SET credit_minor = credit_minor - 1 WHERE entry_id = %s AND credit_minor > 0", entry_id
+        )
+
+    def event(self, **changes: Any) -> Any:
+        """An event that arrived once, with its payload."""
+        event_id = self.insert("inbox_event", payload_id=self.insert("db_payload"), due_at=FAR)
+        known = self.value("SELECT provider_event_id FROM inbox_event WHERE id = %s", event_id)
+        self.insert("inbox_delivery", provider_event_id=known)
+        if changes:
+            self.update("inbox_event", event_id, **changes)
+        return event_id
+
+    def fulfilment(self, order_id: Any) -> Any:
+        self.first["fulfilment_fulfilment"] = None
+        return self.insert("fulfilment_fulfilment", order_id=order_id)
+
+    def late(self, order: str, amount: int) -> Any:
+        """Money that came beside the attempt, with its fact and its entry."""
+        payment_id = self.insert("payments_payment", order_id=self[order], captured_minor=amount)
+        self.captured(payment_id, amount)
+        return payment_id
+
+
+def breaks(name: str) -> Callable[[Breaker], Breaker]:
+    def enter(breaker: Breaker) -> Breaker:
+        BREAKERS[name] = breaker
+        return breaker
+
+    return enter
+
+
+@breaks("journal_balances")
+def _(house: House) -> None:
+    entry_id = house.insert("ledger_entry", order_id=None, payment_id=None)
+    house.insert("ledger_posting", entry_id=entry_id, account="x", debit_minor=1, credit_minor=0)
+
+
+@breaks("captured_equals_facts")
+def _(house: House) -> None:
+    house.update("payments_payment", house["pending payment"], captured_minor=5)
+
+
+@breaks("ledger_equals_facts")
+def _(house: House) -> None:
+    house.entry("capture", 5, "receivable:stripe", "customer", order_id=None, payment_id=house["pending payment"])
+
+
+@breaks("paid_order_has_its_money")
+def _(house: House) -> None:
+    house.update("payments_payment", house["paid payment"], captured_minor=1249)
+    house.update("payments_fact", house["fact"], amount_minor=1249)
+    house.shrink(house["capture"])
+
+
+@breaks("money_has_its_order")
+def _(house: House) -> None:
+    with held(house):
+        house.late("pending", 7)
+
+
+@breaks("second_money_has_a_case")
+def _(house: House) -> None:
+    with held(house):
+        house.late("paid", 1250)
+
+
+@breaks("unapplied_money_has_a_case")
+def _(house: House) -> None:
+    house.captured(house["pending payment"], 5, kind="unapplied")
+
+
+@breaks("paid_order_is_in_the_ledger")
+def _(house: House) -> None:
+    house.shrink(house["sale"])
+
+
+@breaks("stock_equals_movements")
+def _(house: House) -> None:
+    house.insert("inventory_movement", stock_id=house["stock"], delta=1)
+
+
+@breaks("reserved_equals_reservations")
+def _(house: House) -> None:
+    house.update("inventory_stock", house["stock"], reserved=0)
+
+
+@breaks("reservations_follow_orders")
+def _(house: House) -> None:
+    with held(house):
+        house.update("inventory_reservation", house["paid reservation"], state="restocked", moved=moved())
+
+
+@breaks("lines_sum_to_total")
+def _(house: House) -> None:
+    house.update("orders_order", house["pending"], snapshot=Jsonb({"totals": {**TOTALS, "total_minor": 1}}))
+
+
+@breaks("pending_order_has_an_attempt")
+def _(house: House) -> None:
+    house.update("orders_order", house["pending"], due_at=None)
+
+
+@breaks("pending_order_is_not_overdue")
+def _(house: House) -> None:
+    house.update("orders_order", house["pending"], expires_at=LONG_AGO)
+
+
+@breaks("operations_are_answered")
+def _(house: House) -> None:
+    house.update("payments_operation", house["pending operation"], due_at=LONG_AGO)
+
+
+@breaks("attempts_are_asked_about")
+def _(house: House) -> None:
+    house.update("payments_operation", house["pending operation"], state="succeeded", due_at=None)
+    house.update("payments_payment", house["pending payment"], due_at=None)
+
+
+@breaks("events_are_applied")
+def _(house: House) -> None:
+    house.event(due_at=None)
+
+
+@breaks("events_have_deliveries_and_payloads")
+def _(house: House) -> None:
+    house.execute("DELETE FROM inbox_delivery")
+
+
+@breaks("parked_has_a_case")
+def _(house: House) -> None:
+    house.event(state="parked", due_at=None)
+
+
+@breaks("nothing_handed_over_unpaid")
+def _(house: House) -> None:
+    with held(house):
+        house.insert("fulfilment_handover", fulfilment_id=house.fulfilment(house["pending"]), order_line_id=house["pending line"])
+
+
+@breaks("paid_order_is_being_fulfilled")
+def _(house: House) -> None:
+    house.delete("fulfilment_fulfilment", house["fulfilment"])
+
+
+@breaks("handed_over_within_order")
+def _(house: House) -> None:
+    house.insert("fulfilment_handover", fulfilment_id=house["fulfilment"], order_line_id=house["paid line"], quantity=2)
+
+
+@breaks("history_matches_state")
+def _(house: House) -> None:
+    house.execute("DELETE FROM db_transition WHERE subject_id = %s", house["pending reservation"])
+
+
+@breaks("order_has_frozen_cart")
+def _(house: House) -> None:
+    with held(house):
+        house.lock_cart(house.insert("carts_cart"))
+
+
+@breaks("answers_are_stored_once")
+def _(house: House) -> None:
+    house.insert("idempotency_key", subject="payment", subject_id=house["paid payment"])
+
+
+@breaks("paid_order_tells_its_customer")
+def _(house: House) -> None:
+    house.delete("outbox_message", house["message"])
+
+
+@breaks("messages_are_sent")
+def _(house: House) -> None:
+    house.insert("outbox_message", topic="receipt", order_id=house["paid"], due_at=None)
+
+
+class held:
+    """Inside a break, the laws again: what is broken here, no law of the tables forbids, and history is written."""
+
+    def __init__(self, house: House):
+        self.house = house
+
+    def __enter__(self) -> None:
+        self.house.execute("SET session_replication_role = origin")
+
+    def __exit__(self, *_: object) -> None:
+        self.house.execute("SET session_replication_role = replica")
+
+
+@pytest.fixture(scope="module")
+def furnished() -> Iterator[tuple[Database, House]]:
+    database = clone()
+    with database.as_owner() as connection:
+        house = House(connection, new_id())
+        house.furnish()
+        yield database, house
+    drop(database)
+
+
+def spoken(house: House) -> set[str]:
+    """The laws that find a row, asked through the breaking connection, because it does not commit."""
+    return {law.name for law in invariants.LIST if house.connection.execute(law.sql, {"since": invariants.BEGINNING}).fetchall()}
+
+
+def test_the_house_is_in_order(furnished: tuple[Database, House]) -> None:
+    assert invariants.check() == []
+
+
+@pytest.mark.parametrize("name", sorted(BREAKERS))
+def test_the_list_sees(name: str, furnished: tuple[Database, House]) -> None:
+    database, founded = furnished
+    with database.as_owner() as connection, connection.transaction(force_rollback=True):
+        house = House(connection, founded.merchant_id, dict(founded.first))
+        with unheld(connection):
+            BREAKERS[name](house)
+        assert spoken(house) == {name}
+
+
+def test_every_law_of_the_list_is_broken_here() -> None:
+    assert set(BREAKERS) == set(LAWS)
+    assert len(LAWS) == len(invariants.LIST), "two laws have one name"
+
+
+def test_a_violation_says_which_law_whose_row_and_what(furnished: tuple[Database, House]) -> None:
+    """Committed, and read by the checker's own connection as `holdfast check` does; then put right."""
+    _, house = furnished
+    house.update("inventory_stock", house["stock"], reserved=2)
+    try:
+        found = invariants.check()
+    finally:
+        house.update("inventory_stock", house["stock"], reserved=1)
+    expected = invariants.Violation(
+        "reserved_equals_reservations", house.merchant_id, str(house["stock"]), "2 reserved, 1 held, 9 on hand"
+    )
+    assert found == [expected]
+    assert invariants.check() == []
+
+
+def test_rows_older_than_since_are_left_out(furnished: tuple[Database, House]) -> None:
+    database, founded = furnished
+    with database.as_owner() as connection, connection.transaction(force_rollback=True):
+        house = House(connection, founded.merchant_id, dict(founded.first))
+        with unheld(connection):
+            BREAKERS["journal_balances"](house)
+        law = LAWS["journal_balances"]
+        assert len(connection.execute(law.sql, {"since": invariants.BEGINNING}).fetchall()) == 1
+        assert connection.execute(law.sql, {"since": FAR}).fetchall() == []
