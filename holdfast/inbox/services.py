@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
 from holdfast.db import due
 from holdfast.db.moves import lock
@@ -37,14 +38,20 @@ def fail(event_id: UUID, *, error: str, attempts: int) -> bool:
         park(event_id, error=error)
         return True
     Event.objects.filter(pk=event_id, state__in=("received", "waiting")).update(
-        state="waiting", failures=F("failures") + 1, error=error[:2000], due_at=due.after(limits.backoff(attempts))
+        state="waiting",
+        failures=F("failures") + 1,
+        announced=_ended_with_a_word(),
+        error=error[:2000],
+        due_at=due.after(limits.backoff(attempts)),
     )
     return False
 
 
 def postpone(event_id: UUID) -> None:
     """The rows were locked by someone else: soon again, and not counted as a try."""
-    Event.objects.filter(pk=event_id).update(attempts=F("attempts") - 1, due_at=due.after(limits.BACKOFF_FIRST / 4))
+    Event.objects.filter(pk=event_id).update(
+        attempts=F("attempts") - 1, announced=_ended_with_a_word(), due_at=due.after(limits.BACKOFF_FIRST / 4)
+    )
 
 
 def park(event_id: UUID, *, error: str) -> None:
@@ -52,3 +59,8 @@ def park(event_id: UUID, *, error: str) -> None:
     Event.objects.filter(pk=event_id, state__in=("received", "waiting")).update(
         state="parked", failures=F("failures") + 1, error=error[:2000], due_at=None
     )
+
+
+def _ended_with_a_word() -> Greatest:
+    """A try that was announced did not kill: what stays announced are the deaths."""
+    return Greatest(F("announced") - 1, Value(0))
