@@ -243,6 +243,10 @@ def _ask_and_answer(merchant_id: UUID, payment_id: UUID, question: Question | No
     if question is not None:
         ask(question, now=now)
     with reading(merchant_id):
+        # What a retry will get: since it was stored, more may have happened.
+        stored = idempotency.answered(payment_id)
+        if stored is not None:
+            return stored
         payment: Payment = payment_queries.get(payment_id)
         return answers.checkout(order_queries.get(payment.order_id), payment)
 

@@ -81,6 +81,13 @@ def waiting_for(subject_id: UUID) -> bool:
     return Key.objects.filter(subject_id=subject_id, status__isnull=True).exists()
 
 
+def answered(subject_id: UUID) -> Answer | None:
+    """The stored answer of a subject, None while there is none."""
+    row = Key.objects.filter(subject_id=subject_id, status__isnull=False).first()
+    body = payloads.load(row.answer_id) if row else None
+    return Answer(row.status, body) if row and row.status and body is not None else None
+
+
 def answer(*, merchant_id: UUID, subject_id: UUID, status: int, body: bytes) -> None:
     """Store the final answer for every key of a subject that has none yet."""
     stored = payloads.store(merchant_id, "answer", body)
