@@ -23,6 +23,7 @@ from holdfast.kernel.faults import asking
 from holdfast.merchants import queries as merchants
 from holdfast.outbox import queries as outbox_queries
 from holdfast.outbox import services as outbox
+from holdfast.outbox.models import Message
 
 log = structlog.get_logger()
 
@@ -68,8 +69,15 @@ def work(*, stopping: Callable[[], bool] = due.never) -> int:
 
 
 def send(claim: Claim, *, now: datetime) -> str:
-    """Send one message. A mail server that is down costs nothing but time (S-37)."""
-    letter = _compose(claim)
+    """Send one message, unless it was settled since it was claimed. A mail server that is down costs nothing but time (S-37).
+
+    Whatever goes wrong is on its row afterwards: a text or an address that cannot be written is parked like any other failure.
+    """
+    with reading(claim.merchant_id):
+        message = outbox_queries.with_order(claim.id)
+        letter = _compose(message)
+    if message.state != "pending":
+        return "settled"
     if letter is None:
         with writing(claim.merchant_id, step="messages.drop"):
             outbox.drop(claim.id, why="the order has no address to write to")
@@ -83,8 +91,9 @@ def send(claim: Claim, *, now: datetime) -> str:
                 [letter.to],
                 headers={"Message-ID": f"<{letter.id.hex}@holdfast>"},
             ).send()
-    except (OSError, smtplib.SMTPException) as error:
-        log.warning("message.failed", message=str(claim.id), error=type(error).__name__)
+    except Exception as error:
+        expected = isinstance(error, OSError | smtplib.SMTPException)
+        log.warning("message.failed", message=str(claim.id), error=type(error).__name__, exc_info=not expected)
         with writing(claim.merchant_id, step="messages.fail"):
             if outbox.fail(claim.id, error=f"{type(error).__name__}: {error}", attempts=claim.attempts):
                 _ask_person(claim, f"{type(error).__name__}: {error}", now=now)
@@ -94,22 +103,21 @@ def send(claim: Claim, *, now: datetime) -> str:
     return "sent"
 
 
-def _compose(claim: Claim) -> _Letter | None:
-    with reading(claim.merchant_id):
-        message = outbox_queries.with_order(claim.id)
-        contact = message.order.contact
-        if contact is None or not contact.email:
-            return None
-        shop = merchants.current(claim.merchant_id)
-        order = message.order
-        words = {
-            "shop": shop.name,
-            "number": order.number,
-            "name": contact.name or "and welcome",
-            "total": money.shown(order.total_minor, order.currency),
-        }
-        subject, text = TEXTS[message.topic]
-        return _Letter(message.pk, contact.email, shop.email_from, subject.format(**words), text.format(**words))
+def _compose(message: Message) -> _Letter | None:
+    """The letter of a message; None when there is nobody to write to."""
+    contact = message.order.contact
+    if contact is None or not contact.email:
+        return None
+    shop = merchants.current(message.merchant_id)
+    order = message.order
+    words = {
+        "shop": shop.name,
+        "number": order.number,
+        "name": contact.name or "and welcome",
+        "total": money.shown(order.total_minor, order.currency),
+    }
+    subject, text = TEXTS[message.topic]
+    return _Letter(message.pk, contact.email, shop.email_from, subject.format(**words), text.format(**words))
 
 
 def _ask_person(claim: Claim, error: str, *, now: datetime) -> None:
