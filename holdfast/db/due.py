@@ -13,7 +13,7 @@ from django.db.models import Func
 from django.db.models.expressions import Combinable, CombinedExpression
 from django.db.models.fields import DateTimeField
 
-from holdfast.db.tenancy import unscoped
+from holdfast.db.tenancy import DatabaseAway, unscoped
 from holdfast.kernel import limits
 
 
@@ -55,13 +55,22 @@ def never() -> bool:
 def each(lane: str, handle: Callable[[Claim], object], *, stopping: Callable[[], bool] = never, batch: int = limits.BATCH) -> int:
     """Claim due rows of a lane and handle one after the other. Returns how many were claimed.
 
-    A stop is heard between two rows; the rest of the batch is due again when its lease ends.
+    A stop is heard between two rows; the rest of the batch is due again when its lease ends. A row that breaks does not hold
+    up its neighbours, which would be claimed with it again and again: its error is raised after them.
     """
     claims = claim(lane, batch=batch)
+    errors: list[Exception] = []
     for claimed in claims:
         if stopping():
             break
-        handle(claimed)
+        try:
+            handle(claimed)
+        except DatabaseAway:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return len(claims)
 
 
