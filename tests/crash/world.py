@@ -143,6 +143,15 @@ class World:
         self.recover()
         self.assert_bought(dead_attempts)
 
+    def finish_with_cases(self, cases: list[str]) -> None:
+        """What troubled the order is with a person, and the customer's own payment goes on undisturbed."""
+        self.pay()
+        self.hear()
+        self.recover()
+        assert self.order_id is not None
+        end = driving.picture(self.database, self.order_id)
+        assert (end.order, end.payments, end.cases) == ("partially_fulfilled", [("captured", TOTAL)], cases)
+
     def assert_bought(self, dead_attempts: tuple[str, ...] = ()) -> None:
         assert self.order_id is not None
         end = driving.picture(self.database, self.order_id)

@@ -88,6 +88,29 @@ def altered(event: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return copy
 
 
+def paid_event(world: Any) -> dict[str, Any]:
+    """`payment_intent.succeeded` of the world's present payment, which the gateway's books do not know."""
+    payment = world.payment
+    intent = {
+        "id": "pi_late",
+        "object": "payment_intent",
+        "status": "succeeded",
+        "livemode": False,
+        "amount": payment.amount_minor,
+        "amount_received": payment.amount_minor,
+        "currency": payment.currency.lower(),
+        "metadata": {"holdfast_payment": payment.pk.hex},
+    }
+    return {
+        "id": f"evt_{ids.new_id().hex}",
+        "object": "event",
+        "type": "payment_intent.succeeded",
+        "created": int(datetime.now(UTC).timestamp()),
+        "livemode": False,
+        "data": {"object": intent},
+    }
+
+
 def charged(at: Shop, gateway: Any) -> list[tuple[str, int]]:
     """(our reference, captured amount) of every payment in the gateway's books that holds money, and of direct charges."""
     books = gateway.books(at.secret_key)
@@ -167,6 +190,16 @@ class Aside:
         if self._error:
             raise self._error[0]
         return self._out[0]
+
+
+def until(ask: Callable[[], Any], enough: Callable[[Any], bool]) -> Any:
+    """Ask again until it is enough; for what ends by itself in another process."""
+    for _ in range(100):
+        answer = ask()
+        if enough(answer):
+            return answer
+        threading.Event().wait(0.1)
+    raise AssertionError("it does not end")
 
 
 def tally(results: Iterable[Any]) -> dict[str, int]:
