@@ -141,7 +141,6 @@ def bench(
 @app.command()
 def docs(check: Annotated[bool, typer.Option(help="Only say whether the generated pages are up to date.")] = False) -> None:
     """Generate docs/states.md and docs/invariants.md from the tables they describe."""
-    _django("docs")
     from holdfast.docs import main as generate
 
     sys.exit(generate(check))

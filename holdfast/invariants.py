@@ -139,11 +139,12 @@ LIST = (
         "lines_sum_to_total",
         "The lines of an order and its shipping sum to its total, and the snapshot says the same.",
         """SELECT o.merchant_id, o.id::text, 'total ' || o.total_minor || ', snapshot ' || (o.snapshot->'totals'->>'total_minor')
-           FROM orders_order o LEFT JOIN (SELECT order_id, sum(total_minor) n FROM orders_orderline GROUP BY 1) l ON l.order_id = o.id
+           FROM orders_order o LEFT JOIN (SELECT order_id, sum(total_minor) n, count(*) rows FROM orders_orderline GROUP BY 1) l ON l.order_id = o.id
            WHERE o.placed_at >= %(since)s AND (
              o.total_minor <> (o.snapshot->'totals'->>'total_minor')::bigint
              OR o.total_minor <> (o.snapshot->'totals'->>'net_minor')::bigint + (o.snapshot->'totals'->>'tax_minor')::bigint
                                  + (o.snapshot->'totals'->>'shipping_net_minor')::bigint
+             OR jsonb_array_length(o.snapshot->'lines') <> coalesce(l.rows, 0)
              OR (o.cart_id IS NOT NULL AND coalesce(l.n, 0) > o.total_minor))""",
     ),
     Invariant(

@@ -117,3 +117,9 @@ def test_the_application_cannot_switch_the_laws_off(app: Rows, setting: str) -> 
             app.execute(f"SET {setting}")
     with pytest.raises(psycopg.Error):
         app.execute("ALTER TABLE orders_order DISABLE TRIGGER ALL")
+
+
+@pytest.mark.parametrize("column", ["is_staff", "is_superuser", "email"])
+def test_the_application_can_make_nobody_staff(app: Rows, column: str) -> None:
+    with refused(app.connection, None, NO_RIGHT):
+        app.connection.execute(f"UPDATE customers_user SET {column} = {column} WHERE id = %s", [app.first["customers_user"]])

@@ -81,8 +81,8 @@ GRANT EXECUTE ON FUNCTION holdfast_sweep_keys(int), holdfast_find_key(text), hol
   holdfast_receive(uuid[], uuid[], text[], uuid[], text[], text[], timestamptz[], uuid[], text[], jsonb[], bytea[], uuid[])
   TO holdfast_app;
 
--- Tables of no merchant: logins (read by the application) and Django's own.
-GRANT SELECT, INSERT, UPDATE ON customers_user TO holdfast_app;
+-- Tables of no merchant: logins and Django's own. The application makes nobody staff: it may only note a login and upgrade a hash.
+GRANT SELECT, UPDATE (password, last_login) ON customers_user TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON django_session TO holdfast_app;
 GRANT SELECT ON customers_user_groups, customers_user_user_permissions, auth_group, auth_group_permissions, auth_permission,
   django_content_type, django_migrations TO holdfast_app;
