@@ -25,7 +25,10 @@ VAT = [{"region": "DE", "tax_class": "standard", "basis_points": 1900, "from": "
 
 @dataclass
 class Shop:
-    """A merchant with one of each kind of goods. Prices: mug 12.50, book 9.00 (download), tour 30.00 adult, 15.00 child; shipping 4.90."""
+    """A merchant with one of each kind of goods.
+
+    Prices: mug 12.50, cup 8.00, book 9.00 (download), tour 30.00 adult, 15.00 child; shipping 4.90.
+    """
 
     merchant: Merchant
     secret_key: str  # with the gateway
