@@ -42,14 +42,15 @@ def order_json(order: Order, payment: Payment | None) -> dict[str, Any]:
 
 
 def payment_json(payment: Payment) -> dict[str, Any]:
-    """A payment as its customer sees it. `url` is where to pay while it is open."""
+    """A payment as its customer sees it. `url` is where to pay while it is open and nothing took its place."""
+    payable = payment.state == "open" and payment.superseded_at is None
     return {
         "id": ids.shown("pay", payment.pk),
         "provider": payment.provider,
         "state": payment.state,
         "amount_minor": payment.amount_minor,
         "currency": payment.currency,
-        "url": payment.pay_url if payment.state == "open" else "",
+        "url": payment.pay_url if payable else "",
         "expires_at": payment.expires_at.isoformat(),
     }
 

@@ -69,8 +69,14 @@ def _close_siblings(order: Order, paid: Payment, *, now: datetime) -> None:
     for sibling in payment_queries.of_order(order.pk):
         if sibling.pk != paid.pk and sibling.state in IN_FLIGHT:
             payments.supersede(sibling, now=now)
-            if sibling.provider_id and payment_queries.operation_of(sibling.pk, "close") is None:
-                payments.intend(sibling, kind="close", request={"provider_id": sibling.provider_id}, now=now)
+            close_page(sibling, now=now)
+
+
+def close_page(payment: Payment, *, now: datetime) -> None:
+    """Nobody shall pay this attempt any more: intended here once, asked by recovery. One that is still being opened has no page
+    to close yet; the door calls again when it hears of it."""
+    if payment.provider_id and payment_queries.operation_of(payment.pk, "close") is None:
+        payments.intend(payment, kind="close", request={"provider_id": payment.provider_id}, now=now)
 
 
 def _ask_person(kind: str, what: str, order: Order, payment: Payment, evidence: dict[str, Any], now: datetime) -> None:

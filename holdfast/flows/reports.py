@@ -155,6 +155,9 @@ def _opened(visit: _Visit) -> str:
     if visit.payment.state not in ("created", "unknown"):
         return "nothing_new"
     payments.go(visit.payment, "open", cause=visit.cause)
+    if visit.payment.superseded_at is not None:
+        # While it was being opened, another attempt paid the order, or its time was over.
+        paid.close_page(visit.payment, now=visit.now)
     return "applied"
 
 
