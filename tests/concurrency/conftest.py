@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytest.register_assert_rewrite("tests.crash.world")
+
 #: Enough for the largest race (50 buyers) and its helpers.
 CONNECTIONS = 70
 
@@ -30,3 +32,16 @@ def shop(crowd: Any, gateway: Any, secret_key: str) -> Any:
     from tests import build
 
     return build.shop(gateway.url, secret_key)
+
+
+@pytest.fixture
+def world(crowd: Any, gateway: Any, shop: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The shop with one customer's journey in it."""
+    from django.conf import settings
+    from django.core import mail
+
+    from tests.crash.world import World
+
+    monkeypatch.setattr(settings, "EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    return World(crowd, gateway, shop, monkeypatch)
