@@ -247,6 +247,8 @@ def _quote(priced: Priced) -> dict[str, Any]:
     told = priced.quote.as_json()
     return {
         **{name: told[name] for name in Quote.model_fields if name in told and name != "lines"},
-        "lines": [{**line, "line": f"line_{line['key']}"} for line in told["lines"]],
+        "lines": [
+            {**amounts, "line": shown("line", row.line.pk)} for row, amounts in zip(priced.lines, told["lines"], strict=True)
+        ],
         "sha256": priced.quote.sha256(),
     }

@@ -1,5 +1,7 @@
 """What the API says about itself."""
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from django.test import Client
 from openapi_spec_validator import validate
 
+import holdfast.providers
 from holdfast.api import carts, checkouts, direct, health, orders, problems, products, shipments
 from tests.api.scene import Scene
 
@@ -105,6 +108,8 @@ def test_every_code_that_a_client_can_meet_is_in_the_docs() -> None:
     def below(parent: type[HoldfastError]) -> list[type[HoldfastError]]:
         return [each for child in parent.__subclasses__() for each in (child, *below(child))]
 
+    for module in pkgutil.walk_packages(holdfast.providers.__path__, "holdfast.providers."):
+        importlib.import_module(module.name)
     text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
     codes = {error.code for error in below(HoldfastError) if error.__module__.startswith("holdfast.")}
     assert sorted(code for code in codes - WITHIN if f"`{code}`" not in text) == []
