@@ -11,7 +11,7 @@ pytest.register_assert_rewrite("tests.crash.world")
 
 NUMBERS = itertools.count(1)
 #: The gateway is silent for longer than we wait.
-READ_S, SILENT_S = 1.5, 3.0
+READ_S, SILENT_S = 2.0, 4.0
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,9 @@ def impatient(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from holdfast.providers import http
     from holdfast.providers.stripe import asking
 
-    usual = gateway.control("GET", "/moods")["settings"]["timeout_s"]
-    gateway.moods(settings={"timeout_s": SILENT_S, "direct_latency_s": 0, "async_after_s": 600})
+    ours = {"timeout_s": SILENT_S, "direct_latency_s": 0, "async_after_s": 600}
+    usual = {name: value for name, value in gateway.control("GET", "/moods")["settings"].items() if name in ours}
+    gateway.moods(settings=ours)
     monkeypatch.setattr(limits, "PROVIDER_READ_S", READ_S)
     monkeypatch.setattr(limits, "DIRECT_BACKOFF_S", 0.0)
     for cache in (http.client, asking._client):
@@ -39,7 +40,7 @@ def impatient(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for cache in (http.client, asking._client):
         cache.cache_clear()
-    gateway.moods(settings={"timeout_s": usual})
+    gateway.moods(settings=usual)
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def world(ground: Any, gateway: Any, impatient: None, monkeypatch: pytest.Monkey
     shop = build.shop(gateway.url, f"sk_test_{secrets.token_hex(12)}", slug=f"desk-{number}")
     yield World(ground, gateway, shop, monkeypatch)
     violations = invariants.check()
+    driving.retire(ground, shop)
     if clock.OFFSET_S:
         driving.return_to_the_present(ground)
     assert violations == []

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
 
 from holdfast.db import due
 from holdfast.db.due import Claim
@@ -137,6 +138,16 @@ def all_due(database: Database, at: Shop, *lanes: str) -> None:
         connection.execute(f"UPDATE idempotency_key SET leased_until = {past} WHERE status IS NULL AND merchant_id = %s", [at.id])
 
 
+def retire(database: Database, at: Shop) -> None:
+    """Nothing of this shop is due for a year: a test that shares the database counts only its own rows."""
+    with database.as_owner() as connection:
+        for table in LANES.values():
+            connection.execute(
+                f"UPDATE {table} SET due_at = holdfast_now() + interval '1 year' WHERE due_at IS NOT NULL AND merchant_id = %s",
+                [at.id],
+            )
+
+
 def travel(database: Database, **ahead: float) -> None:
     """Some time passes, for us and for the database alike: `travel(database, minutes=40)`."""
     _set_clock(database, clock.OFFSET_S + timedelta(**ahead).total_seconds())
@@ -241,9 +252,13 @@ class Picture:
 
 def picture(database: Database, order_id: UUID) -> Picture:
     """Everything that follows from an order's events."""
+    with database.as_owner() as connection:
+        return _picture(connection, order_id)
 
+
+def _picture(connection: psycopg.Connection[Any], order_id: UUID) -> Picture:
     def rows(sql: str) -> list[Any]:
-        return [row if len(row) > 1 else row[0] for row in database.rows(sql, order_id)]
+        return [row if len(row) > 1 else row[0] for row in connection.execute(sql, [order_id]).fetchall()]
 
     balances = rows(
         """SELECT g.account, sum(g.debit_minor - g.credit_minor)::bigint
