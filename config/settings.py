@@ -86,9 +86,12 @@ def database(url: str, *, role: str, pool: int = 0, read_only: bool = False) -> 
 _URL = ENV.database_url or "postgresql://holdfast_app@127.0.0.1:5432/holdfast"
 _OWNER = ENV.database_owner_url or _URL
 
+#: The worker's lanes keep a connection each (holdfast/worker/lanes.py).
+WORKER_LANES = 8
+
 DATABASES = {
     # The application: no rights over tables, row-level security applies.
-    "default": database(_URL, role="holdfast_app", pool=ENV.web_threads + 2),
+    "default": database(_URL, role="holdfast_app", pool=max(ENV.web_threads, WORKER_LANES) + 2),
     # Whoever owns the tables; only `migrate` and the first start use it.
     "owner": database(_OWNER, role=""),
     # `holdfast check`: may see every merchant's rows and change none.

@@ -38,7 +38,7 @@ def up(
 
 @app.command()
 def serve(port: int | None = None, host: str | None = None) -> None:
-    """The web process: API (and console, storefront). WSGI, threads."""
+    """The web process: the API. WSGI, threads."""
     from config.settings import ENV
 
     options = [
@@ -60,7 +60,7 @@ def serve(port: int | None = None, host: str | None = None) -> None:
         str(port or ENV.web_port),
         "--respawn-failed-workers",
         "--log-level",
-        "warning",
+        "error",
     ]
     os.execv(sys.executable, [sys.executable, "-m", "granian", *options, "config.wsgi:application"])
 

@@ -3,6 +3,7 @@
 All that it keeps lies in HOLDFAST_HOME (`.holdfast` beside the code): secrets.json (0600), postgres/, books/ of the gateway.
 """
 
+import atexit
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +26,9 @@ from holdfast.supervisor import NotReady, PortTaken, Program, Supervisor, requir
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "holdfast"
+#: What a command borrowed, until its process ends.
+_LENT = ExitStack()
+atexit.register(_LENT.close)
 HOST = "127.0.0.1"
 #: Each of our processes is ready within this on a slow machine.
 READY_WITHIN_S = 60.0
@@ -80,7 +85,10 @@ class House:
         self._close()
 
     def _prepare(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EmbeddedError(f"HOLDFAST_HOME is {self.home}, which cannot be made: {error.strerror}.") from error
         self.secrets = _secrets(self.secrets_file, gateway_url=self.gateway)
         self.environment = {**self.outside, **self.settings()}
         if not self.outside.get("DATABASE_URL"):
@@ -200,13 +208,15 @@ def use_embedded_database() -> None:
         raise SystemExit("holdfast: there is no database yet: run ./dev up first, or set DATABASE_URL.")
     house = House(home, Ports.from_environment())
     house.secrets = _secrets(house.secrets_file, gateway_url=f"http://{HOST}:{house.ports.gateway}")
-    lent = Server(home / "postgres").borrowed()
-    server = lent.__enter__()  # given back when this process ends: the server stops with it if it was started for it
+    # Given back when this process ends: a server that was started for it stops with it.
+    server = _LENT.enter_context(Server(home / "postgres").borrowed())
     os.environ.update(house.settings())
     os.environ.update(provision(server.url("postgres"), DATABASE, secret=house.secrets["database"]))
 
 
 def _require_ports(ports: Ports) -> None:
+    if len({ports.web, ports.receiver, ports.gateway}) < 3:
+        raise PortTaken("Web, receiver and gateway need three different ports: see HOLDFAST_WEB_PORT and its neighbours.")
     require_free_port(HOST, ports.web, "the web process", "HOLDFAST_WEB_PORT")
     require_free_port(HOST, ports.receiver, "the receiver", "HOLDFAST_RECEIVER_PORT")
     require_free_port(HOST, ports.gateway, "the sandbox gateway", "HOLDFAST_GATEWAY_PORT")

@@ -58,8 +58,9 @@ LIST = (
         "For every payment, the ledger's receivable from the provider is what the provider confirmed to have taken.",
         """SELECT p.merchant_id, p.id::text, coalesce(l.n, 0) || ' in the ledger, ' || coalesce(f.n, 0) || ' confirmed'
            FROM payments_payment p
-           LEFT JOIN (SELECT payment_id, sum(amount_minor) n FROM payments_fact WHERE kind IN ('capture', 'unapplied') GROUP BY 1) f
-             ON f.payment_id = p.id
+           LEFT JOIN (SELECT payment_id, sum(most) n FROM (
+                        SELECT payment_id, object_id, currency, max(amount_minor) most FROM payments_fact
+                        WHERE kind IN ('capture', 'unapplied') GROUP BY 1, 2, 3) o GROUP BY 1) f ON f.payment_id = p.id
            LEFT JOIN (SELECT e.payment_id, sum(g.debit_minor - g.credit_minor) n FROM ledger_entry e
                       JOIN ledger_posting g ON g.entry_id = e.id AND g.account LIKE 'receivable:%%' GROUP BY 1) l ON l.payment_id = p.id
            WHERE p.created_at >= %(since)s AND coalesce(l.n, 0) <> coalesce(f.n, 0)""",
@@ -145,7 +146,8 @@ LIST = (
              OR o.total_minor <> (o.snapshot->'totals'->>'net_minor')::bigint + (o.snapshot->'totals'->>'tax_minor')::bigint
                                  + (o.snapshot->'totals'->>'shipping_net_minor')::bigint
              OR jsonb_array_length(o.snapshot->'lines') <> coalesce(l.rows, 0)
-             OR (o.cart_id IS NOT NULL AND coalesce(l.n, 0) > o.total_minor))""",
+             OR (o.cart_id IS NOT NULL
+                 AND coalesce(l.n, 0) + coalesce((o.snapshot->>'shipping_total_minor')::bigint, 0) <> o.total_minor))""",
     ),
     Invariant(
         "pending_order_has_an_attempt",
@@ -170,9 +172,12 @@ LIST = (
     Invariant(
         "attempts_are_asked_about",
         "A payment that may still move is asked about: by its opening operation, or on the schedule.",
-        """SELECT p.merchant_id, p.id::text, p.state || ' and nobody asks' FROM payments_payment p
+        f"""SELECT p.merchant_id, p.id::text, p.state || ' and nobody asks' FROM payments_payment p
            WHERE p.created_at >= %(since)s AND p.state IN ('created', 'open', 'authorized', 'unknown') AND p.due_at IS NULL
-             AND NOT EXISTS (SELECT 1 FROM payments_operation o WHERE o.payment_id = p.id AND o.due_at IS NOT NULL)""",
+             AND NOT EXISTS (SELECT 1 FROM payments_operation o WHERE o.payment_id = p.id AND o.due_at IS NOT NULL)
+           UNION ALL
+           SELECT merchant_id, id::text, state || ', to be asked about at ' || due_at FROM payments_payment
+           WHERE due_at + {OVERDUE} < holdfast_now()""",
     ),
     Invariant(
         "events_are_applied",
@@ -213,10 +218,13 @@ LIST = (
     Invariant(
         "paid_order_is_being_fulfilled",
         "A paid order with something to hand over has its fulfilments; one that says fulfilled has handed over every unit.",
-        """SELECT o.merchant_id, o.id::text, 'paid without a fulfilment' FROM orders_order o
+        f"""SELECT o.merchant_id, o.id::text, 'paid without a fulfilment' FROM orders_order o
            WHERE o.placed_at >= %(since)s AND o.state IN ('paid', 'fulfillment_pending', 'partially_fulfilled', 'fulfilled')
              AND EXISTS (SELECT 1 FROM orders_orderline l WHERE l.order_id = o.id AND l.kind IN ('good', 'digital', 'booking'))
              AND NOT EXISTS (SELECT 1 FROM fulfilment_fulfilment f WHERE f.order_id = o.id)
+           UNION ALL
+           SELECT merchant_id, id::text, way || ' was due at ' || due_at FROM fulfilment_fulfilment
+           WHERE state = 'pending' AND due_at + {OVERDUE} < holdfast_now()
            UNION ALL
            SELECT l.merchant_id, l.id::text, 'fulfilled with ' || coalesce(sum(h.quantity), 0) || ' of ' || l.quantity
            FROM orders_order o JOIN orders_orderline l ON l.order_id = o.id AND l.kind IN ('good', 'digital', 'booking')
@@ -276,9 +284,9 @@ LIST = (
     ),
     Invariant(
         "messages_are_sent",
-        "No message is forgotten.",
-        """SELECT merchant_id, id::text, topic FROM outbox_message
-           WHERE created_at >= %(since)s AND state = 'pending' AND due_at IS NULL""",
+        "No message is forgotten or long overdue.",
+        f"""SELECT merchant_id, id::text, topic || ', due ' || coalesce(due_at::text, 'never') FROM outbox_message
+           WHERE created_at >= %(since)s AND state = 'pending' AND (due_at IS NULL OR due_at + {OVERDUE} < holdfast_now())""",
     ),
 )
 

@@ -7,6 +7,7 @@ differ from machine to machine; compare runs of one machine only.
 import asyncio
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,7 +33,11 @@ Figures = dict[str, Any]
 
 def main(*, only: str, as_json: bool) -> int:
     """Measure what was asked for, and print it. Returns the exit status."""
-    wanted = {only} if only else {"receive", "checkout", "settle"}
+    known = {"receive", "checkout", "settle"}
+    if only and only not in known:
+        print(f"holdfast: there is no measurement {only!r}; there are {', '.join(sorted(known))}.", file=sys.stderr)
+        return 2
+    wanted = {only} if only else known
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")}
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         with House(Path(folder), Ports(*free_ports(3)), keep=False, outside=clean) as house:

@@ -15,6 +15,11 @@ from django.db.models.fields import DateTimeField
 
 from holdfast.db.tenancy import DatabaseAway, unscoped
 from holdfast.kernel import limits
+from holdfast.kernel.errors import Broken
+
+
+class DiesOnIt(Broken):
+    """The worker died again and again on this."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ class DatabaseAway(Broken):
     """The database does not answer. Nothing was lost; try again in a moment."""
 
 
+class TooSlow(Broken):
+    """A statement took longer than any of ours may. Nothing was changed."""
+
+
 @contextmanager
 def writing(merchant_id: UUID, *, step: str) -> Iterator[None]:
     """One write transaction of a flow, as one merchant.
@@ -104,11 +108,10 @@ def _clear_errors() -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         if isinstance(
             error.__cause__,
-            psycopg.errors.LockNotAvailable
-            | psycopg.errors.DeadlockDetected
-            | psycopg.errors.SerializationFailure
-            | psycopg.errors.QueryCanceled,
+            psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure,
         ):
             raise Busy from error
+        if isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise TooSlow from error
         connection.close()
         raise DatabaseAway from error

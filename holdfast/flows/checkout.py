@@ -159,10 +159,15 @@ def _intend_again(merchant_id: UUID, order_id: UUID, wish: Wish, payment_id: UUI
     order = orders.lock_order(order_id)
     if order.state not in ("payment_failed", "expired"):
         raise NotPayable(f"This order is {order.state}: it takes no other payment now.")
+    if order.external_id is not None:
+        raise NotPayable("This order belongs to another shop system: start its payment there.")
+    if payment_queries.holds_money(order.pk):
+        raise NotPayable("Money came in for this order. Please wait: we are looking into it.")
     merchant = merchants.current(merchant_id)
+    quotes.still_sold(order, merchant, now=now)
     cause = Cause("another attempt", actor="shopper")
     until = now + timedelta(seconds=merchant.payment_window_s)
-    orders.go(order, "payment_pending", cause=cause, expires_at=until, due_at=until)
+    orders.go(order, "payment_pending", cause=cause, expires_at=until, due_at=until, attempts=0)
     question = _intend_payment(order, merchant, wish, payment_id, cause=cause, now=now)
     inventory.hold_again(order_id=order.pk, until=until, cause=cause)
     return question
@@ -172,7 +177,7 @@ def _intend_payment(
     order: Order, merchant: Merchant, wish: Wish, payment_id: UUID, *, cause: Cause, now: datetime
 ) -> Question | None:
     """The attempt and the exact request that opens it, with a key of its own."""
-    account = merchants.account_for(wish.provider)
+    account = merchants.account_for(wish.provider, shopper=True)
     purchase = Purchase(
         payment_id=payment_id,
         order_id=order.pk,

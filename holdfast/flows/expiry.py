@@ -11,7 +11,7 @@ from holdfast.db import due
 from holdfast.db.due import Claim
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import writing
-from holdfast.flows import questions
+from holdfast.flows import paid, questions
 from holdfast.flows.questions import Question
 from holdfast.inventory import services as inventory
 from holdfast.kernel import limits
@@ -53,7 +53,8 @@ def expire(claim: Claim, *, now: datetime) -> str:
             _let_go(order, payment, now=now)
             return "expired"
         question = _close(payment, now=now)
-        orders.look_again(order, at=due.after(limits.backoff(claim.attempts + 2)))
+        grace_ends = order.expires_at + limits.CLOSE_GRACE
+        orders.look_again(order, at=min(grace_ends, clock + limits.backoff(claim.attempts + 2)))
     if question is not None:
         questions.ask(question, now=now)
     return "asked"
@@ -66,15 +67,16 @@ def cancel(*, merchant_id: UUID, order_id: UUID, actor: str, now: datetime) -> N
     """
     with writing(merchant_id, step="expiry.cancel"):
         order = orders.lock_order(order_id)
-        payment = payment_queries.in_flight(order.pk)
-        question = _close(payment, now=now) if payment is not None and order.state == "payment_pending" else None
-    if question is not None:
+        payable = order.state in ("payment_pending", "expired", "payment_failed")
+        attempts = payment_queries.undead(order.pk) if payable else []
+        asked = [question for question in (_close(payment, now=now) for payment in attempts) if question is not None]
+    for question in asked:
         questions.ask(question, now=now)
     with writing(merchant_id, step="expiry.cancelled"):
         order = orders.lock_order(order_id)
         if order.state == "cancelled":
             return
-        if order.state == "payment_pending":
+        if order.state == "payment_pending" or (payable and payment_queries.undead(order.pk)):
             raise StillPayable
         if order.state not in ("expired", "payment_failed"):
             raise NotCancellable(f"This order is {order.state}.")
@@ -101,6 +103,7 @@ def _let_go(order: Order, payment: Payment | None, *, now: datetime) -> None:
     cause = Cause(why)
     if payment is not None:
         payments.supersede(payment, now=now)
+        paid.close_page(payment, now=now)
     orders.go(order, "expired", cause=cause, due_at=None)
     inventory.release(order_id=order.pk, to="expired", cause=cause)
     # While the provider may still take the money, nobody is told that nothing was taken (D7).

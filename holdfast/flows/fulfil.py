@@ -18,7 +18,7 @@ from holdfast.fulfilment import services as fulfilment
 from holdfast.fulfilment.models import Fulfilment
 from holdfast.idempotency import services as idempotency
 from holdfast.idempotency.services import Answer, Use
-from holdfast.kernel import ids
+from holdfast.kernel import ids, limits
 from holdfast.kernel.clock import now as clock_now
 from holdfast.kernel.errors import Conflict
 from holdfast.orders import queries as order_queries
@@ -44,6 +44,8 @@ def work(*, stopping: Callable[[], bool] = due.never) -> int:
 def begin(claim: Claim, *, now: datetime) -> str:
     """Hand over what the worker can, in one transaction; parcels wait for the merchant. Safe to repeat."""
     try:
+        if claim.attempts > limits.FULFILMENT_TRIES:
+            raise due.DiesOnIt  # earlier tries ended without a word: this one would as well
         with writing(claim.merchant_id, step="fulfil.begin"):
             return _begin(claim.id, now=now)
     except (Busy, DatabaseAway):

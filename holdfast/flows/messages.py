@@ -83,6 +83,8 @@ def send(claim: Claim, *, now: datetime) -> str:
             outbox.drop(claim.id, why="the order has no address to write to")
         return "dropped"
     try:
+        if claim.attempts > limits.MESSAGE_TRIES:
+            raise due.DiesOnIt  # earlier tries ended without a word: each may have sent the mail
         with asking("ask.send"):
             EmailMessage(
                 letter.subject,

@@ -6,6 +6,7 @@ from typing import Any
 from holdfast.cases import services as cases
 from holdfast.db.moves import Cause
 from holdfast.fulfilment import services as fulfilment
+from holdfast.inventory import queries as inventory_queries
 from holdfast.inventory import services as inventory
 from holdfast.kernel import limits
 from holdfast.ledger import services as ledger
@@ -32,10 +33,11 @@ def money_arrived(*, order: Order, payment: Payment, cause: Cause, evidence: dic
 
 
 def _honour(order: Order, payment: Payment, *, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
-    """Late money buys the goods if they can be held again, all or none."""
+    """Late money buys the goods if they can be held again, all or none, and no tour among them has left."""
     try:
+        inventory_queries.bookable({line.slot_id for line in order_queries.lines(order.pk) if line.slot_id}, now=now)
         inventory.hold_again(order_id=order.pk, until=now + limits.PAYMENT_WINDOW, cause=cause)
-    except inventory.InsufficientStock:
+    except (inventory.InsufficientStock, inventory_queries.SlotClosed):
         _ask_person("late_money", "It was paid late and the goods are gone", order, payment, evidence, now)
         return
     orders.go(order, "payment_pending", cause=Cause("late money, and the goods could be held again", event=cause.event))

@@ -5,7 +5,7 @@ Checkout, retries of clients, recovery and expiry all ask here, with the same ke
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -45,6 +45,8 @@ class Question:
     provider: str
     request: Mapping[str, Any]
     account: AccountHandle
+    #: Is the money still wanted? Once the order lets go, opening again would charge for nothing: then only looking is left.
+    wanted: bool = True
 
 
 def of(
@@ -78,7 +80,10 @@ def load(*, merchant_id: UUID, operation_id: UUID) -> Question | None:
     """The question of a committed operation; None when there is nothing to ask any more."""
     with reading(merchant_id):
         operation = payment_queries.operation(operation_id)
-        return of(operation, operation.payment)
+        payment = operation.payment
+        question = of(operation, payment)
+        wanted = payment.superseded_at is None and payment.order.state == "payment_pending"
+        return replace(question, wanted=wanted) if question else None
 
 
 def ask(question: Question, *, now: datetime) -> str:

@@ -18,6 +18,8 @@ from holdfast.inventory.models import Slot
 from holdfast.kernel import ids
 from holdfast.kernel.errors import Conflict, Refused
 from holdfast.merchants.models import Merchant
+from holdfast.orders import queries as order_queries
+from holdfast.orders.models import Order
 from holdfast.pricing.quote import Line, Quote, Rules, quote
 
 
@@ -27,6 +29,10 @@ class CartEmpty(Refused):
 
 class PriceChanged(Conflict):
     """Prices have changed since these things were put into the cart. Show both and send `accept_quote` to go on."""
+
+
+class PricesTooOld(Conflict):
+    """The prices of this order are not honoured any more. Put the things into a new cart."""
 
 
 class WrongCurrency(Refused):
@@ -103,6 +109,18 @@ def for_checkout(cart: Cart, merchant: Merchant, *, accept: str, now: datetime) 
     if moved:
         carts.reprice(cart, {line_id: prices[line_id] for line_id in moved}, now=now)
     return Priced(loaded, fresh)
+
+
+def still_sold(order: Order, merchant: Merchant, *, now: datetime) -> None:
+    """May an order that was not paid be paid after all? Its goods are on sale, its slots open, its prices still honoured.
+
+    Raises NotForSale, SlotClosed, PricesTooOld.
+    """
+    if now - order.placed_at > timedelta(seconds=merchant.price_honoured_s):
+        raise PricesTooOld
+    lines = order_queries.lines(order.pk)
+    catalog.sellable(line.variant_id for line in lines)
+    inventory.bookable({line.slot_id for line in lines if line.slot_id}, now=now)
 
 
 def snapshot(quoted: Quote) -> dict[str, Any]:

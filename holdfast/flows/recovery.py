@@ -31,22 +31,24 @@ def resume(claim: Claim, *, now: datetime) -> str:
     """Find out how an operation ended: ask again with the same key, or look up what happened.
 
     An unanswered one is looked up first: its key may have stored a failure that says nothing (S-71). Past the time for which
-    the provider certainly keeps the key, opening again could begin a second attempt: then only looking is left.
+    the provider certainly keeps the key, opening again could begin a second attempt; once the order has let go, it would
+    charge for nothing. Then only looking is left.
     """
     question = questions.load(merchant_id=claim.merchant_id, operation_id=claim.id)
     if question is None:
         _rest(claim)
         return "known"
-    too_old = now - question.intended_at > limits.KEY_SAFE_AGE
-    if claim.attempts > 1 or too_old or question.kind == "close":
+    age = now - question.intended_at
+    only_look = question.kind == "open" and (age > limits.KEY_SAFE_AGE or not question.wanted)
+    if claim.attempts > 1 or only_look or question.kind == "close":
         found = questions.look_up(merchant_id=claim.merchant_id, payment_id=question.payment_id, now=now)
         if found in ("applied", "nothing_new", "refused") and _known(claim, now=now):
             return found
         if found == "unknown":
             return _later(claim, now=now)
-        if too_old and found == "absent":
+        if only_look and found == "absent" and age > limits.REQUEST_MAY_BE_ON_ITS_WAY:
             return _give_up(claim, now=now)
-    if too_old and question.kind == "open":
+    if only_look:
         return _later(claim, now=now)
     return questions.ask(question, now=now)
 
@@ -86,8 +88,9 @@ def _known(claim: Claim, *, now: datetime) -> bool:
 
 
 def _rest(claim: Claim) -> None:
+    """Its outcome is known, or its exact request is past retention and cannot be asked again: looked at ever more rarely."""
     with writing(claim.merchant_id, step="recovery.rest"):
-        payments.rest_operation(claim.id)
+        payments.rest_operation(claim.id, attempts=claim.attempts)
 
 
 def _later(claim: Claim, *, now: datetime) -> str:
@@ -97,15 +100,15 @@ def _later(claim: Claim, *, now: datetime) -> str:
 
 
 def _give_up(claim: Claim, *, now: datetime) -> str:
-    """The provider knows nothing of it and its key is too old to be used: it was never made, and now it never will be."""
+    """The provider knows nothing of it and it will not be asked again: it was never made, and now it never will be."""
     with writing(claim.merchant_id, step="recovery.give_up"):
         operation = payment_queries.operation(claim.id)
         order = orders.lock_order(operation.payment.order_id)
         operation.payment.refresh_from_db()
         payment = operation.payment
-        payments.settle(operation, "declined", error="never reached the provider; its key is too old to be used", now=now)
+        payments.settle(operation, "declined", error="never reached the provider, and is not asked for any more", now=now)
         if operation.kind == "open" and payment.state in ("created", "unknown"):
-            cause = Cause(f"{payment.provider} knows nothing of it after {limits.KEY_SAFE_AGE}")
+            cause = Cause(f"{payment.provider} knows nothing of it, and it is not asked for any more")
             reports.close_attempt(order, payment, target=str(Kind.EXPIRED), cause=cause, now=now)
             answers.settle(order=order, payment=payment, now=now)
     return "given_up"

@@ -5,9 +5,10 @@ order, a report changes nothing that it should not: knowledge of money only grow
 not on the path by which it came.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from holdfast.cases import services as cases
@@ -82,11 +83,13 @@ def record(report: ProviderReport, *, now: datetime, event_id: UUID | None = Non
 
     refused = _binding(visit)
     if refused is not None:
+        if operation is not None:
+            payments.settle(operation, "unknown", error="the answer was refused at the door: see the case", now=now)
         return refused
     payments.learn(payment, **_identity(visit))
     verdict = _EFFECTS[report.kind](visit)
     if operation is not None:
-        payments.settle(operation, "declined" if report.kind is Kind.FAILED else "succeeded", now=now)
+        payments.settle(operation, _OUTCOMES.get(report.kind, "succeeded"), now=now)
     if operation is not None or before in ("created", "unknown"):
         answers.settle(order=order, payment=payment, now=now)
     return Applied(verdict, order.pk, payment.pk)
@@ -117,6 +120,8 @@ def _binding(visit: _Visit) -> Applied | None:
     account = merchants.account(payment.account_id)
     if report.live != (account.mode == account.Mode.LIVE):
         return _security(report, payment, "Test and live mode are mixed", now=visit.now)
+    if report.object_id and payment_queries.belongs_to_another(payment, report.object_id):
+        return _security(report, payment, "This money is known as that of another payment", now=visit.now)
     return None
 
 
@@ -189,20 +194,29 @@ def _captured(visit: _Visit) -> str:
     report = visit.report
     if visit.payment.state not in IN_FLIGHT and not payments.knows_capture(visit.payment, report.object_id or ""):
         visit = _late(visit)
+    known = payment_queries.known_of_object(visit.payment, report.object_id or "", visit.payment.currency)
     growth = _fact(visit, "capture")
     if growth == 0:
         return "nothing_new"
     _take(visit)
-    ledger.capture(
-        visit.subject,
-        provider=report.provider,
-        cause=f"{report.object_id}:{report.amount_minor}",
-        amount=Money(growth, visit.payment.currency),
-        effective_at=report.occurred_at,
-        now=visit.now,
-    )
+    _book(visit, growth=growth, before=known, after={**known, "capture": report.amount_minor or 0})
     paid.money_arrived(order=visit.order, payment=visit.payment, cause=visit.cause, evidence=_evidence(report), now=visit.now)
     return "applied"
+
+
+def _book(visit: _Visit, *, growth: int, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """One object's money stands in the ledger once, as the most that was ever said of it.
+
+    What was kept apart of it, because an earlier word did not fit, is now the customer's deposit.
+    """
+    report = visit.report
+    fresh = max(after.values()) - max(before.values(), default=0)
+    cause = f"{report.object_id}:{report.amount_minor}"
+    more: dict[str, Any] = {"cause": cause, "effective_at": report.occurred_at, "now": visit.now}
+    if growth > fresh:
+        ledger.applied(visit.subject, amount=Money(growth - fresh, visit.payment.currency), **more)
+    if fresh:
+        ledger.capture(visit.subject, provider=report.provider, amount=Money(fresh, visit.payment.currency), **more)
 
 
 def _late(visit: _Visit) -> _Visit:
@@ -274,8 +288,10 @@ _AFTER_END = {
 
 
 def _unreadable(visit: _Visit) -> str:
-    """A word that we do not know: never guessed, never paid; a person looks."""
+    """A word that we do not know: never guessed, never paid; a person looks, and we keep asking."""
     report, payment = visit.report, visit.payment
+    if payment.state == "created":
+        payments.go(payment, "unknown", cause=visit.cause)
     cases.open_case(
         merchant_id=payment.merchant_id,
         kind="unknown_status",
@@ -289,6 +305,9 @@ def _unreadable(visit: _Visit) -> str:
     )
     return "refused"
 
+
+#: How the operation ended that brought such a report; any other was done.
+_OUTCOMES = {Kind.FAILED: "declined", Kind.UNREADABLE: "unknown"}
 
 _EFFECTS: dict[Kind, Callable[[_Visit], str]] = {
     Kind.OPENED: _opened,
@@ -313,21 +332,26 @@ def _fits(visit: _Visit) -> bool:
 
 
 def _unapplied(visit: _Visit) -> str:
-    """Another amount or currency than asked: the money is real and is kept apart; the order does not move."""
+    """Another amount or currency than asked: the money is real and is kept apart; the order does not move.
+
+    Only what exceeds the money already booked of that object is new: a smaller word adds nothing but a case.
+    """
     report, payment = visit.report, visit.payment
     if not report.amount_minor or report.amount_minor < 0 or not report.currency or not report.object_id:
         return _unreadable(visit)
-    growth = _fact(visit, "unapplied")
-    if growth == 0:
+    known = payment_queries.known_of_object(payment, report.object_id, report.currency)
+    if _fact(visit, "unapplied") == 0:
         return "nothing_new"
-    ledger.unapplied(
-        visit.subject,
-        provider=payment.provider,
-        cause=f"{report.object_id}:{report.amount_minor}",
-        amount=Money(growth, report.currency),
-        effective_at=report.occurred_at,
-        now=visit.now,
-    )
+    growth = report.amount_minor - max(known.values(), default=0)
+    if growth > 0:
+        ledger.unapplied(
+            visit.subject,
+            provider=payment.provider,
+            cause=f"{report.object_id}:{report.amount_minor}",
+            amount=Money(growth, report.currency),
+            effective_at=report.occurred_at,
+            now=visit.now,
+        )
     cases.open_case(
         merchant_id=payment.merchant_id,
         kind="amount_conflict",

@@ -36,7 +36,9 @@ def intend(*, merchant_id: UUID, order_id: UUID, kinds: Iterable[str], cause: Ca
     """The order is durably paid: note what has to be handed over, due at once."""
     ways = sorted({WAYS[kind] for kind in kinds})
     Fulfilment.objects.bulk_create(
-        Fulfilment(merchant_id=merchant_id, order_id=order_id, way=way, moved=cause.as_json(), due_at=now, created_at=now)
+        Fulfilment(
+            merchant_id=merchant_id, order_id=order_id, way=way, moved=cause.as_json(), due_at=due.DatabaseNow(), created_at=now
+        )
         for way in ways
     )
 

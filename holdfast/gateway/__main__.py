@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -51,7 +52,14 @@ def moods_from(args: argparse.Namespace) -> Moods:
     return moods
 
 
+def _raise_file_limit() -> None:
+    """Each kept-alive connection is a file: take as many as this account may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def serve(args: argparse.Namespace, moods: Moods) -> None:
+    _raise_file_limit()
     _port_is_free(args.host, args.port)
     base_url = f"http://{args.host}:{args.port}"
     world = World(

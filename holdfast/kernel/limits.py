@@ -53,6 +53,8 @@ DIRECT_TRIES = 3
 DIRECT_BACKOFF_S = 0.2
 #: Stripe forgets keys after 24 h; an older operation is looked up instead of asked again.
 KEY_SAFE_AGE = timedelta(hours=23)
+#: A request that was sent may still arrive at the provider this much later: until then, nothing there proves nothing.
+REQUEST_MAY_BE_ON_ITS_WAY = timedelta(minutes=5)
 #: A payment in doubt that someone looks at is asked about at most this often.
 REFRESH_EVERY = timedelta(seconds=10)
 

@@ -31,6 +31,12 @@ def unapplied(subject: Subject, *, provider: str, cause: str, amount: Money, eff
     _post(subject, "unapplied", cause, amount.currency, sides, effective_at, now)
 
 
+def applied(subject: Subject, *, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
+    """Money that was kept apart turned out to be what was asked for: it is the customer's deposit."""
+    sides = [(accounts.UNAPPLIED, amount.minor), (accounts.CUSTOMER_DEPOSITS, -amount.minor)]
+    _post(subject, "applied", cause, amount.currency, sides, effective_at, now)
+
+
 def sale(
     subject: Subject, *, net_minor: int, tax_minor: int, shipping_minor: int, currency: str, effective_at: datetime, now: datetime
 ) -> None:

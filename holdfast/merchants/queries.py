@@ -12,6 +12,9 @@ from holdfast.merchants.credentials import unseal
 from holdfast.merchants.models import Account, Merchant
 from holdfast.providers.contract import AccountHandle
 
+#: The direct gateway charges without asking anybody: only a merchant's server may use it (the direct payment API).
+NOT_FOR_SHOPPERS = ("sandbox",)
+
 
 class UnknownKey(Unauthorized):
     """The API key is missing, wrong or revoked. Send it as `Authorization: Bearer pk_…` or `sk_…`."""
@@ -53,12 +56,17 @@ def current(merchant_id: UUID) -> Merchant:
     return merchant
 
 
-def account_for(provider: str) -> Account:
-    """The merchant's enabled account with a provider, the oldest where there are several. Raises ProviderNotOffered."""
-    account = Account.objects.filter(provider=provider, enabled=True).order_by("id").first()
-    if account is None:
+def account_for(provider: str, *, shopper: bool = False) -> Account:
+    """The merchant's enabled account with a provider, the oldest where there are several. Raises ProviderNotOffered.
+
+    Once a merchant takes live money anywhere, no test account takes orders; a shopper never chooses the direct gateway.
+    """
+    enabled = list(Account.objects.filter(enabled=True).order_by("id"))
+    live = any(row.mode == Account.Mode.LIVE for row in enabled)
+    offered = [row for row in enabled if row.provider == provider and (row.mode == Account.Mode.LIVE or not live)]
+    if not offered or (shopper and provider in NOT_FOR_SHOPPERS):
         raise ProviderNotOffered(f"This merchant does not take payments with {provider!r}.")
-    return account
+    return offered[0]
 
 
 def account(account_id: UUID) -> Account:

@@ -12,7 +12,7 @@ from holdfast.outbox.models import Message
 
 def write(*, merchant_id: UUID, topic: str, cause: str, order_id: UUID, now: datetime) -> None:
     """Something to tell a customer, in the transaction of its cause; a second one for the same cause is not written."""
-    row = Message(merchant_id=merchant_id, topic=topic, cause=cause, order_id=order_id, due_at=now, created_at=now)
+    row = Message(merchant_id=merchant_id, topic=topic, cause=cause, order_id=order_id, due_at=due.DatabaseNow(), created_at=now)
     Message.objects.bulk_create([row], ignore_conflicts=True)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Q, Sum
 
 from holdfast.kernel.errors import NotFound
-from holdfast.payments.models import Operation, Payment
+from holdfast.payments.models import Fact, Operation, Payment
 from holdfast.payments.states import IN_FLIGHT
 
 
@@ -29,6 +29,28 @@ def find(*, account_id: UUID, provider_id: str | None, reference: UUID | None) -
 def in_flight(order_id: UUID) -> Payment | None:
     """The attempt that may still take an order's money."""
     return Payment.objects.filter(order_id=order_id, state__in=IN_FLIGHT, superseded_at__isnull=True).first()
+
+
+def undead(order_id: UUID) -> list[Payment]:
+    """All attempts that may still take an order's money, also those that another one replaced."""
+    return list(Payment.objects.filter(order_id=order_id, state__in=IN_FLIGHT).order_by("id"))
+
+
+def holds_money(order_id: UUID) -> bool:
+    """Has any money come for this order, applied or not?"""
+    return Fact.objects.filter(payment__order_id=order_id, kind__in=("capture", "unapplied")).exists()
+
+
+def belongs_to_another(payment: Payment, object_id: str) -> bool:
+    """Is this provider object's money already known as that of another attempt (not of one that came late for this one)?"""
+    facts = Fact.objects.filter(account_id=payment.account_id, object_id=object_id).exclude(payment=payment)
+    return facts.exclude(payment__late_of=payment).exists()
+
+
+def known_of_object(payment: Payment, object_id: str, currency: str) -> dict[str, int]:
+    """What is known of one provider object's money in a currency, by kind (capture, unapplied), in minor units."""
+    facts = Fact.objects.filter(account_id=payment.account_id, object_id=object_id, currency=currency)
+    return dict(facts.filter(kind__in=("capture", "unapplied")).values_list("kind", "amount_minor"))
 
 
 def of_order(order_id: UUID) -> list[Payment]:

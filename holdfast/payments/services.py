@@ -197,6 +197,8 @@ def ask_now(payment: Payment, *, now: datetime) -> None:
         Payment.objects.filter(pk=payment.pk, due_at__isnull=False).update(due_at=due.DatabaseNow(), last_asked_at=now)
 
 
-def rest_operation(operation_id: UUID) -> None:
-    """Recovery has nothing to do here."""
-    Operation.objects.filter(pk=operation_id, state__in=FINAL).update(due_at=None)
+def rest_operation(operation_id: UUID, *, attempts: int) -> None:
+    """Recovery has nothing to do here; what has no outcome is looked at again, ever more rarely."""
+    rows = Operation.objects.filter(pk=operation_id)
+    rows.filter(state__in=FINAL).update(due_at=None)
+    rows.exclude(state__in=FINAL).update(due_at=due.after(limits.backoff(attempts)))

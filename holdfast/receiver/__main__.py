@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -42,7 +43,11 @@ def main() -> None:
     _configure_logs()
     _raise_file_limit()
     _load_adapters()
-    sys.exit(asyncio.run(serve(args.host, args.port)))
+    code = asyncio.run(serve(args.host, args.port))
+    # Everything is flushed and closed. The server's own threads may still be ending, and must not meet a dying interpreter.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 async def serve(host: str, port: int) -> int:

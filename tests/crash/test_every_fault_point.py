@@ -276,6 +276,7 @@ def giving_up_what_never_arrived(world: World) -> Plan:
     driving.travel(world.database, hours=24)
     with world.database.as_owner() as connection:
         connection.execute("UPDATE payments_operation SET attempts = 1 WHERE merchant_id = %s", [world.shop.id])
+        connection.execute("UPDATE merchants_merchant SET price_honoured_s = 200000 WHERE id = %s", [world.shop.id])
     driving.all_due(world.database, world.shop, "operations")
 
     def finish() -> None:
