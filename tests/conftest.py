@@ -152,6 +152,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     process.kill()
 
 
+@pytest.fixture(autouse=True)
+def moods_of_the_test_before_are_forgotten(request: pytest.FixtureRequest) -> None:
+    """The gateway is shared: a mood that a test ordered and did not use must not meet the next one."""
+    if "gateway" in request.fixturenames and "gateway_process" in type(request.getfixturevalue("gateway")).__module__:
+        request.getfixturevalue("gateway").control("DELETE", "/moods/next")
+
+
 @pytest.fixture
 def secret_key() -> str:
     """A gateway account that no other test uses."""

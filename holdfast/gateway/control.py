@@ -70,6 +70,11 @@ async def put_moods(request: Request, said: dict) -> dict:
     return await get_moods(request, {})
 
 
+async def forget_moods(request: Request, _: dict) -> dict:
+    request.app.state.world.moods.forget_orders()
+    return await get_moods(request, {})
+
+
 async def order_mood(request: Request, said: dict) -> dict:
     moods = request.app.state.world.moods
     seconds = said.get("seconds")
@@ -225,6 +230,7 @@ ROUTES = [
     Route("/_gateway/moods", control(get_moods), methods=["GET"]),
     Route("/_gateway/moods", control(put_moods), methods=["PUT"]),
     Route("/_gateway/moods/next", control(order_mood), methods=["POST"]),
+    Route("/_gateway/moods/next", control(forget_moods), methods=["DELETE"]),
     Route("/_gateway/books", control(books), methods=["GET"]),
     Route("/_gateway/sessions/{id}/pay", control(pay), methods=["POST"]),
     Route("/_gateway/payments/{id}/settle", on_object("payment_intent", settle_payment), methods=["POST"]),

@@ -123,6 +123,11 @@ class Moods:
         with self._lock:
             return self._generator("delays").uniform(0, seconds)
 
+    def forget_orders(self) -> None:
+        """What was ordered and not used is not wanted any more."""
+        with self._lock:
+            self._orders.clear()
+
     def _ordered(self, operation: str, among: tuple[str, ...]) -> Mood | None:
         for order in self._orders:
             if order["operation"] in (operation, "*") and order["mood"] in among:
