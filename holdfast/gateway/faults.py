@@ -28,14 +28,26 @@ def line_of(request: Request) -> socket.socket | None:
     client = request.scope["client"]
     peer = (client[0], int(client[1]))
     for name in os.listdir("/dev/fd"):
-        try:
-            connection = socket.socket(fileno=os.dup(int(name)))
-        except OSError:  # Not a socket, or closed since it was listed.
+        connection = _socket_of(int(name))
+        if connection is None:
             continue
         if _peer(connection) == peer:
             return connection
         connection.close()
     return None
+
+
+def _socket_of(descriptor: int) -> socket.socket | None:
+    """A socket object of our own over a descriptor; None for a file, or for one that was closed since it was listed."""
+    try:
+        own = os.dup(descriptor)
+    except OSError:
+        return None
+    try:
+        return socket.socket(fileno=own)
+    except OSError:
+        os.close(own)
+        return None
 
 
 def _peer(connection: socket.socket) -> tuple | None:

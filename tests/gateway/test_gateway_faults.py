@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import httpx
 import pytest
 import stripe
@@ -93,3 +95,13 @@ def test_wrong_mood_stops_the_start_with_one_sentence(tmp_path):
     gateway = GatewayProcess(tmp_path, args=("--mood", "merry=1"))
     with pytest.raises(RuntimeError, match="did not start"):
         gateway.start()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files as Linux shows them")
+def test_cut_connections_leave_no_open_files_behind(shop):
+    """Each cut once left a copy of every file that is no socket, and the next cut copied the copies."""
+    files = Path(f"/proc/{shop.gateway.process.pid}/fd")
+    before = len(list(files.iterdir()))
+    for number in range(8):
+        faulty(shop, "reset_after", stripe.APIConnectionError, key=f"cut-{number}")
+    assert len(list(files.iterdir())) <= before + 8  # as many connections may still be closing
