@@ -49,6 +49,7 @@ class Product(BaseModel):
     slug: str
     name: str
     description: str
+    meeting_point: str = Field(description="Of a booking: where to be.")
     variants: list[Variant]
 
 
@@ -83,11 +84,12 @@ def list_products(
     limit: int = Query(PAGE, ge=1, le=limits.MAX_PAGE),
     search: str = Query("", max_length=80, pattern=PLAIN, description="Beginning of the name, in any case."),
     kind: Kind | None = None,
+    slug: str = Query("", max_length=80, pattern="^[-a-zA-Z0-9_]*$", description="Exactly; slugs are unique."),
 ) -> dict[str, Any]:
     """Products for sale, in the order they were made. Who may call: any API key."""
     cursor = parsed("prod", after) if after else None
     with reading(merchant_id(request)):
-        found = catalog.products(after=cursor, limit=limit + 1, search=search, kind=kind or "")
+        found = catalog.products(after=cursor, limit=limit + 1, search=search, kind=kind or "", slug=slug)
         views = found[:limit]
         left = _available(views)
     more = len(found) > limit
@@ -151,6 +153,7 @@ def _product(view: ProductView, left: Mapping[UUID, int]) -> dict[str, Any]:
         "slug": view.product.slug,
         "name": view.product.name,
         "description": view.product.description,
+        "meeting_point": view.product.meeting_point,
         "variants": [
             {
                 "id": shown("var", row.pk),

@@ -17,6 +17,8 @@ class Product(TenantRow):
     slug = models.SlugField(max_length=80)
     name = models.CharField(max_length=160)
     description = models.TextField(blank=True)
+    #: Of a booking: where to be. Shown on the product and on the voucher.
+    meeting_point = models.CharField(max_length=200, blank=True, default="", db_default="")
     tax_class = models.CharField(max_length=20, default="standard")
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField()

@@ -35,7 +35,7 @@ def variants(variant_ids: Iterable[UUID]) -> dict[UUID, Variant]:
     return {row.pk: row for row in Variant.objects.select_related("product").filter(pk__in=set(variant_ids))}
 
 
-def products(*, after: UUID | None, limit: int, search: str = "", kind: str = "") -> list[ProductView]:
+def products(*, after: UUID | None, limit: int, search: str = "", kind: str = "", slug: str = "") -> list[ProductView]:
     """A page of active products in order of their ids, with active variants: two statements."""
     query = Product.objects.filter(active=True).order_by("id")
     if after:
@@ -44,6 +44,8 @@ def products(*, after: UUID | None, limit: int, search: str = "", kind: str = ""
         query = query.filter(name__istartswith=search)
     if kind:
         query = query.filter(kind=kind)
+    if slug:
+        query = query.filter(slug=slug)
     return _with_variants(list(query[:limit]))
 
 

@@ -29,6 +29,11 @@ def bookable(slot_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Slot]:
     return found
 
 
+def slots_by_id(slot_ids: Iterable[UUID]) -> dict[UUID, Slot]:
+    """Slots by id, past or closed ones too: what was booked has to be shown."""
+    return {row.pk: row for row in Slot.objects.filter(pk__in=set(slot_ids))}
+
+
 def slots(product_id: UUID, *, now: datetime, limit: int, after: UUID | None = None) -> list[Slot]:
     """The next bookable slots of a tour, soonest first, with their stock; with `after` those that start later than that slot."""
     query = Slot.objects.select_related("stock").filter(product_id=product_id, active=True, cutoff_at__gt=now)

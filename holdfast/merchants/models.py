@@ -38,6 +38,24 @@ class Merchant(models.Model):
         return self.name
 
 
+class Host(TenantRow):
+    """A name under which browsers reach the merchant's shop. One name leads to one merchant in the whole deployment."""
+
+    app_rights = "SELECT"
+
+    #: As browsers send it, in lower case, without the port.
+    host = models.CharField(max_length=253)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["host"], name="merchants_host_once"),
+            models.CheckConstraint(name="merchants_host_plain", condition=models.Q(host__regex=r"^[a-z0-9.:\[\]-]+$")),
+        ]
+
+    def __str__(self) -> str:
+        return self.host
+
+
 class ApiKey(TenantRow):
     """A key of a merchant's software. Only its sha256 is stored; the key is shown once.
 

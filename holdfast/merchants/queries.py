@@ -43,6 +43,14 @@ def key_holder(token: str) -> KeyHolder:
     return KeyHolder(*row)
 
 
+def of_host(host: str) -> UUID | None:
+    """The merchant whose shop browsers reach under this name. Needs no tenant."""
+    with unscoped(), connection.cursor() as cursor:
+        cursor.execute("SELECT holdfast_find_host(%s)", [host.lower()])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
 def token_hash(token: str) -> str:
     """sha256 of a bearer token, in hex: what the database keeps of it."""
     return hashlib.sha256(token.encode()).hexdigest()
@@ -83,4 +91,5 @@ def handle(row: Account) -> AccountHandle:
 
 def providers_offered() -> list[str]:
     """Names of the providers this merchant's customers can pay with."""
-    return sorted(set(Account.objects.filter(enabled=True).values_list("provider", flat=True)))
+    enabled = Account.objects.filter(enabled=True).exclude(provider__in=NOT_FOR_SHOPPERS)
+    return sorted(set(enabled.values_list("provider", flat=True)))

@@ -127,6 +127,16 @@ def _(rows: Rows) -> Columns:
     return {"kind": "secret", "name": "", "hint": "abcd", "token_sha256": unique(64), "created_at": AT, "revoked_at": None}
 
 
+@build("merchants_host")
+def _(rows: Rows) -> Columns:
+    return {"host": f"{unique()}.example"}
+
+
+@build("merchants_membership")
+def _(rows: Rows) -> Columns:
+    return {"user_id": new("customers_user"), "role": "support", "created_at": AT}
+
+
 @build("merchants_account")
 def _(rows: Rows) -> Columns:
     return {"provider": "stripe", "mode": "test", "name": "", "sealed": b"sealed", "enabled": True, "created_at": AT}

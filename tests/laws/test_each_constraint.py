@@ -131,6 +131,16 @@ def _(rows: Rows) -> None:
     twice(rows, "merchants_merchant", slug="demo")
 
 
+@breaks("merchants_host_once")
+def _(rows: Rows) -> None:
+    twice(rows, "merchants_host", host="shop.example")
+
+
+@breaks("merchants_host_plain")
+def _(rows: Rows) -> None:
+    rows.insert("merchants_host", host="Shop.example")
+
+
 @breaks("merchants_apikey_token_sha256_key")
 def _(rows: Rows) -> None:
     twice(rows, "merchants_apikey", token_sha256="b" * 64)
@@ -365,7 +375,7 @@ def test_the_owner_is_refused_by(name: str, owner: Rows) -> None:
 @pytest.mark.parametrize("name", sorted(BREAKERS))
 def test_the_application_is_refused_by(name: str, app: Rows) -> None:
     # It founds no merchant and makes no login: there it has no right even to try.
-    if name.startswith(("merchant_", "merchants_merchant", "customers_user")):
+    if name.startswith(("merchant_", "merchants_merchant", "merchants_host", "customers_user")):
         with refused(app.connection, None, NO_RIGHT):
             BREAKERS[name](app)
     else:

@@ -68,7 +68,7 @@ def test_functions_that_run_as_their_owner_are_pinned_and_not_for_everyone(owner
     functions = owner.execute(DEFINERS).fetchall()
     assert {name for name, *_ in functions} == {
         "holdfast_record_move", "holdfast_payload_months", "holdfast_find_key", "holdfast_find_account", "holdfast_claim_due",
-        "holdfast_receive", "holdfast_sweep_keys",
+        "holdfast_receive", "holdfast_sweep_keys", "holdfast_find_host", "holdfast_find_memberships",
     }  # fmt: skip
     for name, settings, _, for_everyone in functions:
         assert "search_path=pg_catalog, public" in settings, name
