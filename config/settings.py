@@ -104,10 +104,14 @@ SECRET_KEY = ENV.secret_key.get_secret_value() or "only-with-HOLDFAST_DEBUG"
 DEBUG = ENV.debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 INSTALLED_APPS = [
+    "holdfast.console",
+    "unfold.apps.BasicAppConfig",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.staticfiles",
     "holdfast.db",
     "holdfast.merchants",
     "holdfast.customers",
@@ -126,7 +130,13 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "holdfast.api.middleware.Edge",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
+    # Other paths walk past these.
+    "holdfast.console.middleware.Console",
+    "holdfast.console.middleware.Sessions",
+    "holdfast.console.middleware.Logins",
+    "holdfast.console.middleware.Notices",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -137,7 +147,19 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
@@ -145,8 +167,24 @@ APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = limits.MAX_BODY_BYTES
 SECURE_CONTENT_TYPE_NOSNIFF = True
 LOGGING_CONFIG = None
-# The API is the product here; ninja's schema page needs no static files of ours.
 STATIC_URL = "/static/"
+# Files are served from where they lie in their packages: nothing has to be collected before a start. Their addresses carry a
+# hash of their content, so a day in a browser's cache is safe.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 86_400
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "config.static.Versioned"},
+}
+SESSION_COOKIE_NAME = "holdfast_console"
+SESSION_COOKIE_PATH = "/console/"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = int(limits.STAFF_SESSION.total_seconds())
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 
 def _email(url: str) -> dict[str, Any]:

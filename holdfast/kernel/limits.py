@@ -28,6 +28,10 @@ PRICE_HONOURED = timedelta(minutes=60)
 #: A cart nobody touches for this long is abandoned.
 CART_TTL = timedelta(days=30)
 
+# -- People of the merchant -------------------------------------------------------------------------------------------
+#: A login to the console ends after this: a working day.
+STAFF_SESSION = timedelta(hours=12)
+
 # -- Locks and transactions -------------------------------------------------------------------------------------------
 #: Waiting for a row lock longer than this is answered with a clear "try again" instead of a queue of stuck requests.
 LOCK_TIMEOUT_MS = 3_000
@@ -61,6 +65,8 @@ REFRESH_EVERY = timedelta(seconds=10)
 # -- Worker loops -----------------------------------------------------------------------------------------------------
 #: Rows claimed at once: large enough to save round trips, small enough that a lease covers the batch.
 BATCH = 20
+#: Events applied in one transaction: round trips are shared, and the rows are locked for a few hundredths of a second.
+EVENT_BATCH = 32
 #: The same where each row asks somebody outside and may wait for seconds.
 ASKING_BATCH = 4
 #: A claimed row is due again after this unless it was settled. Short, so that what a dead worker held is soon done by

@@ -102,3 +102,31 @@ class Account(TenantRow):
 
     def __str__(self) -> str:
         return f"{self.provider} ({self.mode})"
+
+
+class Membership(TenantRow):
+    """A login that works for a merchant, and as what. The owner writes here: the application makes nobody staff."""
+
+    app_rights = "SELECT"
+
+    class Role(models.TextChoices):
+        SUPPORT = "support"
+        FINANCE = "finance"
+        OPERATIONS = "operations"
+        ADMIN = "admin"
+
+    user = models.ForeignKey("customers.User", models.PROTECT, related_name="+")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "user"], name="merchants_one_membership"),
+            models.CheckConstraint(
+                name="merchants_membership_role",
+                condition=models.Q(role__in=("support", "finance", "operations", "admin")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role}"
