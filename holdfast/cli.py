@@ -39,30 +39,9 @@ def up(
 @app.command()
 def serve(port: int | None = None, host: str | None = None) -> None:
     """The web process: the API. WSGI, threads."""
-    from config.settings import ENV
+    from config.serving import web_arguments
 
-    options = [
-        "--interface",
-        "wsgi",
-        "--workers",
-        "1",
-        "--blocking-threads",
-        str(ENV.web_threads),
-        "--backlog",
-        "1024",
-        "--backpressure",
-        str(2 * ENV.web_threads),
-    ]
-    options += [
-        "--host",
-        host or ENV.host,
-        "--port",
-        str(port or ENV.web_port),
-        "--respawn-failed-workers",
-        "--log-level",
-        "error",
-    ]
-    os.execv(sys.executable, [sys.executable, "-m", "granian", *options, "config.wsgi:application"])
+    os.execv(sys.executable, [sys.executable, *web_arguments(host=host, port=port)])
 
 
 @app.command()
@@ -129,13 +108,18 @@ def check(
 
 @app.command()
 def bench(
-    only: Annotated[str, typer.Option(help="receive, settle or checkout; all when empty.")] = "",
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    only: Annotated[str, typer.Option(help="receive, settle, checkout, storm or memory; all when empty.")] = "",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures of every run to this file.")] = None,
+    quick: Annotated[bool, typer.Option(help="One short run of each part: it shows that it works, and little else.")] = False,
+    floors: Annotated[bool, typer.Option(help="Exit 1 when a floor is not met.")] = False,
+    statements: Annotated[
+        Path | None, typer.Option(help="Only write one settling's and one checkout's SQL into this folder.")
+    ] = None,
 ) -> None:
-    """Measure receiving, settling and checking out on a throw-away database."""
+    """Measure receiving, settling and checking out on a throw-away database, beside what PostgreSQL alone could do."""
     from holdfast.bench import run
 
-    sys.exit(run.main(only=only, as_json=as_json))
+    sys.exit(run.main(only=only, file=json_file, quick=quick, floors=floors, statements=statements))
 
 
 @app.command()

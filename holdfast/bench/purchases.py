@@ -1,38 +1,41 @@
-"""Purchases of the benchmark: a shop, checkouts, the webhooks that pay them, and the worker's work on these."""
+"""A shop to measure with: its goods, orders that wait for their money, the webhooks that pay them, and carts to check out."""
 
 import itertools
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.db import connection, connections
 from psycopg.types.json import Jsonb
 
 from holdfast.db.tenancy import reading, unscoped
-from holdfast.flows import checkout, setup, shopping, webhooks
+from holdfast.flows import checkout, setup, shopping
 from holdfast.flows.setup import Goods
 from holdfast.idempotency.services import Use
 from holdfast.kernel import ids
 from holdfast.kernel.clock import now
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.ids import new_id, new_token
 from holdfast.merchants import queries as merchants
 
-#: Goods of the shop: orders spread over them.
+#: Goods among which spread orders are spread, each with a stock row of its own.
 GOODS = 40
+#: Pieces of each, and of the hot one: more than any run sells.
+PLENTY = 100_000
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Shop:
-    """A merchant with its account and variants."""
+    """A merchant with an account, an API key, and its variants: spread ones, the hot one, the scarce one."""
 
     merchant_id: UUID
     account_id: UUID
-    variants: list[UUID]
-    turn: "itertools.cycle[UUID]"
+    key: str
+    secret: str
+    spread: list[UUID]
+    hot: UUID
+    scarce: UUID
 
 
 @dataclass(frozen=True)
@@ -43,89 +46,99 @@ class Session:
     amount_minor: int
 
 
-def open_shop() -> Shop:
-    """A merchant of its own with plenty of stock."""
+def open_shop(*, scarce: int) -> Shop:
+    """A merchant of its own. `scarce`: pieces of the thing that runs out."""
     from holdfast.catalog.models import Variant
 
-    at = now()
+    at, secret = now(), f"whsec_{uuid4().hex}"
     merchant = setup.found_merchant(slug="bench", name="Bench", currency="EUR", country="DE", shipping_minor={"*": 490})
-    keys = {"secret_key": "sk_test_bench", "webhook_secrets": ["whsec_bench"], "api_base": "http://127.0.0.1:9"}
+    keys = {"secret_key": "sk_test_bench", "webhook_secrets": [secret], "api_base": "http://127.0.0.1:9"}
     account = setup.open_account(merchant_id=merchant.pk, provider="stripe", mode="test", credentials=keys, now=at)
-    for number in range(GOODS):
-        goods = Goods("good", f"thing-{number}", f"Thing {number}", [(f"THING-{number}", "", 1000 + number)], stock=100_000)
+    key = setup.issue_key(merchant_id=merchant.pk, kind="publishable", name="bench", now=at)
+    named = [(f"thing-{number:02}", PLENTY) for number in range(GOODS)] + [("hot", PLENTY), ("scarce", scarce)]
+    for position, (name, stock) in enumerate(named):
+        goods = Goods("good", name, name.title(), [(name.upper(), "", 1000 + position)], stock=stock)
         setup.stock_up(merchant_id=merchant.pk, goods=goods, currency="EUR", now=at)
     with reading(merchant.pk):
-        variants = list(Variant.objects.order_by("id").values_list("pk", flat=True))
-    return Shop(merchant.pk, account.pk, variants, itertools.cycle(variants))
+        variants = dict(Variant.objects.values_list("sku", "pk"))
+    spread = [variants[name.upper()] for name, _ in named[:GOODS]]
+    few = {"hot": variants["HOT"], "scarce": variants["SCARCE"]}
+    return Shop(merchant_id=merchant.pk, account_id=account.pk, key=key, secret=secret, spread=spread, **few)
 
 
-def check_out(shop: Shop) -> Session:
-    """A new cart with one line, checked out."""
+def fill_cart(shop: Shop, variant_id: UUID) -> tuple[UUID, str]:
+    """A new cart with one line: (id, token)."""
     cart, token = shopping.open_cart(merchant_id=shop.merchant_id, region=None, now=now())
-    hashed = merchants.token_hash(token)
     shopping.add_line(
         merchant_id=shop.merchant_id,
         cart_id=cart.pk,
-        token_sha256=hashed,
-        variant_id=next(shop.turn),
+        token_sha256=merchants.token_hash(token),
+        variant_id=variant_id,
         slot_id=None,
         quantity=1,
         now=now(),
     )
+    return cart.pk, token
+
+
+def place_orders(shop: Shop, count: int) -> list[Session]:
+    """Orders of one line each, spread over the goods, whose sessions are open."""
+    return [_check_out(shop, variant) for variant in itertools.islice(itertools.cycle(shop.spread), count)]
+
+
+def _check_out(shop: Shop, variant_id: UUID) -> Session:
+    cart_id, token = fill_cart(shop, variant_id)
     wish = checkout.Wish(provider="stripe", success_url="http://s.test", cancel_url="http://s.test", email="a@example.com")
-    use = Use(scope=f"cart:{cart.pk}", key=uuid4().hex, fingerprint="f" * 64)
     answer = checkout.place(
-        merchant_id=shop.merchant_id, cart_id=cart.pk, cart_token_sha256=hashed, wish=wish, use=use, now=now()
+        merchant_id=shop.merchant_id,
+        cart_id=cart_id,
+        cart_token_sha256=merchants.token_hash(token),
+        wish=wish,
+        use=Use(scope=f"cart:{cart_id}", key=uuid4().hex, fingerprint="f" * 64),
+        now=now(),
     )
     payment = json.loads(answer.body)["payment"]
     return Session(ids.parsed("pay", payment["id"]).hex, payment["amount_minor"])
 
 
-def arrive(shop: Shop, sessions: list[Session]) -> None:
+def copies(originals: list[UUID], count: int) -> list[tuple[str, str]]:
+    """Carts like these, in turn, as the database's owner writes them: [(shown id, token)]. Made row by row they take minutes."""
+    made = [(new_id(), source, new_token()) for source in itertools.islice(itertools.cycle(originals), count)]
+    ids_, sources, hashes = [[*column] for column in zip(*((i, s, merchants.token_hash(t)) for i, s, t in made), strict=True)]
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO carts_cart SELECT (jsonb_populate_record(c, jsonb_build_object('id', n.id, 'token_sha256', n.hash))).* "
+            "FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) n (id, source, hash) JOIN carts_cart c ON c.id = n.source",
+            [ids_, sources, hashes],
+        )
+        cursor.execute(
+            "INSERT INTO carts_cartline SELECT (jsonb_populate_record(l, jsonb_build_object('id', n.line, 'cart_id', n.id))).* "
+            "FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) n (id, source, line) JOIN carts_cartline l ON l.cart_id = n.source",
+            [ids_, sources, [new_id() for _ in made]],
+        )
+    return [(ids.shown("cart", cart), token) for cart, _, token in made]
+
+
+def arrive(shop: Shop, sessions: Iterable[Session]) -> None:
     """The webhooks that say these were paid, stored as the receiver stores them."""
-    bodies = [_completed(session) for session in sessions]
-    count = len(bodies)
+    columns = [list(column) for column in zip(*(_arrival(shop, session) for session in sessions), strict=True)]
     with unscoped(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT holdfast_receive(%s::uuid[], %s::uuid[], %s, %s::uuid[], %s, %s, %s::timestamptz[], %s::uuid[], %s, "
             "%s::jsonb[], %s::bytea[], %s::uuid[])",
-            [
-                [shop.merchant_id] * count,
-                [shop.account_id] * count,
-                ["stripe"] * count,
-                [new_id() for _ in bodies],
-                [f"evt_{uuid4().hex}" for _ in bodies],
-                ["checkout.session.completed"] * count,
-                [now()] * count,
-                [new_id() for _ in bodies],
-                ["0" * 64] * count,
-                [Jsonb({}) for _ in bodies],
-                bodies,
-                [new_id() for _ in bodies],
-            ],
+            columns,
         )
 
 
-def settle() -> tuple[float, float]:
-    """Apply all stored events by one thread: (statements per event, seconds)."""
-    events = statements(webhooks.work)
-    began = time.perf_counter()
-    handled = 0
-    while done := webhooks.work():
-        handled += done
-    seconds = time.perf_counter() - began
-    return events, seconds
+def _arrival(shop: Shop, session: Session) -> Iterator[Any]:
+    event_id = f"evt_{uuid4().hex}"
+    yield from (shop.merchant_id, shop.account_id, "stripe", new_id(), event_id, "checkout.session.completed", now())
+    yield from (new_id(), "0" * 64, Jsonb({}), _completed(session, event_id), new_id())
 
 
-def statements(work: Callable[[], Any]) -> float:
-    """SQL statements of a piece of work, BEGIN and COMMIT included; of a batch, per row."""
-    with CaptureQueriesContext(connection) as captured:
-        result = work()
-    return round(len(captured) / result, 1) if isinstance(result, int) and result else len(captured)
-
-
-def _completed(session: Session) -> bytes:
+def _completed(session: Session, event_id: str) -> bytes:
     """A checkout.session.completed of a session that was paid by card."""
+    at = int(now().timestamp())
     told = {
         "id": f"cs_test_{session.payment}",
         "object": "checkout.session",
@@ -138,14 +151,7 @@ def _completed(session: Session) -> bytes:
         "payment_intent": f"pi_{session.payment}",
         "livemode": False,
         "mode": "payment",
-        "created": int(time.time()),
+        "created": at,
     }
-    event = {
-        "id": f"evt_{uuid4().hex}",
-        "object": "event",
-        "type": "checkout.session.completed",
-        "livemode": False,
-        "created": int(time.time()),
-        "data": {"object": told},
-    }
-    return json.dumps(event).encode()
+    event = {"id": event_id, "object": "event", "type": "checkout.session.completed", "livemode": False, "created": at}
+    return json.dumps({**event, "data": {"object": told}}).encode()

@@ -1,113 +1,84 @@
-"""`python -m holdfast.bench.receive URL --secret whsec_…`: durable events per second of a running receiver.
+"""Receiving: distinct, signed webhooks that are on disk before they are answered.
 
-Sends distinct, signed events of Stripe's shape over kept-alive connections, each waiting for its answer before it sends the
-next, and counts only answers of 200. Runs on the same machine as the receiver, so its own work is part of the figure.
+The receiver runs as `holdfast receive` starts it; the load comes over kept-alive connections from a process of its own, with
+bodies signed beforehand. The limit is pgbench storing one such event per transaction through the same function, from as many
+clients: the same three rows, without HTTP, JSON and signatures. The receiver may pass it: it stores in batches.
 """
 
-import argparse
-import asyncio
-import hashlib
-import hmac
-import json
-import sys
-import time
-from dataclasses import dataclass
-from urllib.parse import urlsplit
-from uuid import uuid4
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
 
-#: Bytes of one event: a usual checkout.session.completed.
-EVENT_BYTES = 2_500
+from holdfast.bench import pgbench, requests
+from holdfast.bench.figures import Row, Run, row
+from holdfast.bench.ground import Ground
+from holdfast.first_run import HOST
+from holdfast.kernel import clock
+from holdfast.kernel.ids import new_id
 
+#: Events per second on two cores, and the slowest answers at 64 connections.
+FLOOR, P99_MS = 3_000.0, 50.0
+CONNECTIONS = (32, 64, 128)
+#: Events made before a run: more than can be sent in its time, so that it ends by the clock.
+EVENTS_PER_S = 16_000
 
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What one run showed. Times in milliseconds."""
-
-    connections: int
-    seconds: float
-    stored: int
-    refused: int
-    p50_ms: float
-    p99_ms: float
-
-    def __str__(self) -> str:
-        rate = self.stored / self.seconds
-        return (
-            f"{self.connections:4} connections: {rate:7.0f} events/s, p50 {self.p50_ms:.1f} ms, p99 {self.p99_ms:.1f} ms,"
-            f" {self.stored} stored, {self.refused} refused"
-        )
+#: One event with its payload and delivery. The ids begin with the time, as ours do, so that they fall into the same pages.
+INSERT = """SELECT holdfast_receive(
+  ARRAY['{merchant}'::uuid], ARRAY['{account}'::uuid], ARRAY['stripe'], ARRAY[{id}],
+  ARRAY['evt_' || gen_random_uuid()::text], ARRAY['checkout.session.completed'], ARRAY[now()], ARRAY[{id}],
+  ARRAY['{hash}'], ARRAY['{{"content-type": "application/json"}}'::jsonb], ARRAY[:body::bytea], ARRAY[{id}]);
+"""
 
 
-async def measure(*, url: str, secret: str, connections: int, seconds: float) -> Figures:
-    """Load one receiver for a time. Raises OSError if it is not there."""
-    run = uuid4().hex[:12]
-    until = time.perf_counter() + seconds
-    times: list[float] = []
-    statuses: dict[bytes, int] = {}
-    began = time.perf_counter()
-    senders = (_send(url, secret, f"{run}{number:04}", until, times, statuses) for number in range(connections))
-    await asyncio.gather(*senders)
-    times.sort()
-    stored = statuses.get(b"200", 0)
-    return Figures(
-        connections=connections,
-        seconds=time.perf_counter() - began,
-        stored=stored,
-        refused=sum(statuses.values()) - stored,
-        p50_ms=times[len(times) // 2] * 1000,
-        p99_ms=times[len(times) * 99 // 100] * 1000,
-    )
+class NotStored(Exception):
+    """Not every answer was 200, or not everything that was answered 200 is in the inbox."""
 
 
-async def _send(url: str, secret: str, name: str, until: float, times: list[float], statuses: dict[bytes, int]) -> None:
-    """One connection: ask, wait, ask again."""
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    number = 0
-    while time.perf_counter() < until:
-        number += 1
-        request = signed_request(parts.path, parts.netloc, secret, f"evt_{name}{number}")
-        sent_at = time.perf_counter()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(_length(head))
-        times.append(time.perf_counter() - sent_at)
-        status = head[9:12]
-        statuses[status] = statuses.get(status, 0) + 1
-    writer.close()
+def measure(ground: Ground, *, runs: int, seconds: float, connections: Sequence[int] = CONNECTIONS) -> Iterator[Row]:
+    """A row for each number of connections. Raises NotStored."""
+    taken: dict[int, list[Run]] = {count: [] for count in connections}
+    for _ in range(runs):
+        with ground.copy("ours") as env, ground.running("receiver", env=env):
+            ours = {count: _receive(ground, env, connections=count, seconds=seconds) for count in connections}
+        limits = {}
+        if pgbench.find():
+            with ground.copy("bound") as env:
+                limits = {count: _insert(ground, env, clients=count, seconds=seconds) for count in connections}
+        for count, told in ours.items():
+            more = {"p50_ms": told["p50_ms"], "p99_ms": told["p99_ms"]}
+            rate = told["statuses"]["200"] / told["seconds"]
+            taken[count].append(Run(per_second=rate, limit_per_second=limits.get(count), more=more))
+    for count, of_count in taken.items():
+        bound = ("p99_ms", P99_MS) if count == 64 else None
+        yield row(part="receive", what=f"events stored, {count} connections", runs=of_count, at_least=FLOOR, at_most=bound)
 
 
-def signed_request(path: str, host: str, secret: str, event_id: str) -> bytes:
-    """The bytes of one webhook. https://docs.stripe.com/webhooks#verify-manually"""
-    now = int(time.time())
-    event = {"id": event_id, "object": "event", "type": "checkout.session.completed", "created": now, "livemode": False}
-    body = json.dumps({**event, "data": {"object": {"padding": "x" * (EVENT_BYTES - 150)}}}).encode()
-    signature = hmac.new(secret.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-        f"Stripe-Signature: t={now},v1={signature}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def webhooks(ground: Ground, *, count: int, type: str = "checkout.session.completed") -> dict[str, Any]:
+    """What the load has to make and sign."""
+    return {"account": ground.facts["account"], "secret": ground.facts["secret"], "type": type, "count": count}
 
 
-def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n"):
-        if line.lower().startswith(b"content-length:"):
-            return int(line[15:])
-    return 0
+def _receive(ground: Ground, env: Mapping[str, str], *, connections: int, seconds: float) -> dict[str, Any]:
+    (before,) = ground.ask(env, "SELECT count(*) FROM inbox_event")
+    hooks = webhooks(ground, count=int(EVENTS_PER_S * seconds))
+    wish = {"host": HOST, "port": ground.house.ports.receiver, "connections": connections, "seconds": seconds}
+    told: dict[str, Any] = ground.child("load", {**wish, "webhooks": hooks}, env=ground.house.environment)
+    (after,) = ground.ask(env, "SELECT count(*) FROM inbox_event")
+    if told["statuses"] != {"200": after - before}:
+        raise NotStored(f"answers were {told['statuses']}, and {after - before} events are stored")
+    return told
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="holdfast.bench.receive", description=__doc__)
-    parser.add_argument("url", help="http://127.0.0.1:8001/webhooks/stripe/acc_…")
-    parser.add_argument("--secret", required=True, help="the account's webhook secret")
-    parser.add_argument("--connections", type=int, nargs="+", default=[32, 64, 128])
-    parser.add_argument("--seconds", type=float, default=5.0)
-    args = parser.parse_args()
-    for connections in args.connections:
-        figures = asyncio.run(measure(url=args.url, secret=args.secret, connections=connections, seconds=args.seconds))
-        sys.stdout.write(f"{figures}\n")
+def _insert(ground: Ground, env: Mapping[str, str], *, clients: int, seconds: float) -> float:
+    file = ground.folder / "receive.sql"
+    file.write_text(_script(UUID(ground.facts["merchant_id"]), UUID(ground.facts["account_id"])))
+    body = requests.event(event_id=f"evt_{'0' * 20}", type="checkout.session.completed", at=int(clock.now().timestamp())).decode()
+    options = [f"--time={max(1, round(seconds))}", "--protocol=prepared", f"--define=body={body}"]
+    told = pgbench.run(Path(file), clients=clients, env=env, options=options)
+    return told.transactions / told.seconds
 
 
-if __name__ == "__main__":
-    main()
+def _script(merchant: UUID, account: UUID) -> str:
+    fresh = f"overlay(gen_random_uuid()::text placing '{str(new_id())[:14]}7' from 1 for 15)::uuid"
+    return INSERT.format(merchant=merchant, account=account, id=fresh, hash="0" * 64)

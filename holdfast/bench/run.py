@@ -1,148 +1,144 @@
-"""`holdfast bench`: how fast this machine receives, checks out and settles, on a database of its own that is thrown away.
+"""`holdfast bench`: measure, compare with the limit of the same run, say which floors are met.
 
-Durable: `synchronous_commit` and `fsync` are on. The provider answers at once, so that the figures are ours. Absolute figures
-differ from machine to machine; compare runs of one machine only.
+Ours and the limit alternate, each on a fresh copy of one database, durable on both sides; figures are medians, ratios are medians
+of the ratios within a run. Absolute figures differ from machine to machine, ratios much less. Read docs/performance.md.
 """
 
-import asyncio
 import json
 import os
+import platform
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from holdfast.bench import receive
-from holdfast.first_run import HOST, House, Ports, free_ports
-from holdfast.supervisor import Supervisor
+from holdfast.bench import checkout, memory, pgbench, receive, settle, storm, tape
+from holdfast.bench.figures import Row
+from holdfast.bench.ground import Ground
 
-#: Connections of the load on the receiver, and seconds of each.
-CONNECTIONS, RECEIVE_S = (32, 64, 128), 4.0
-#: Orders placed and settled, and how many customers place them at once.
-ORDERS, CUSTOMERS = 300, 8
+PARTS = ("receive", "settle", "checkout", "storm", "memory")
+#: Columns of the table, in order; whatever else a row has is in the JSON.
+COLUMNS = {
+    "per_second": "per s", "limit_per_second": "limit per s", "ratio": "ratio", "p50_ms": "p50 ms", "p95_ms": "p95 ms",
+    "p99_ms": "p99 ms", "statements": "SQL", "round_trips": "trips", "rise": "rise", "rss_mb": "RSS MB", "pss_mb": "PSS MB",
+}  # fmt: skip
 
-Figures = dict[str, Any]
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much is measured."""
+
+    runs: int = 5
+    seconds: float = 2.0
+    orders: int = 300
+    carts: int = 160
+    connections: tuple[int, ...] = receive.CONNECTIONS
+    clients: tuple[int, ...] = checkout.CLIENTS
+    storms: int = 3
+    storm_carts: int = 200
 
 
-def main(*, only: str, as_json: bool) -> int:
-    """Measure what was asked for, and print it. Returns the exit status."""
-    known = {"receive", "checkout", "settle"}
-    if only and only not in known:
-        print(f"holdfast: there is no measurement {only!r}; there are {', '.join(sorted(known))}.", file=sys.stderr)
+#: `--quick`: enough to see that every part works. Its figures say little.
+QUICK = Size(runs=1, seconds=1.0, orders=40, carts=24, connections=(64,), clients=(8,), storms=1, storm_carts=30)
+
+
+def main(*, only: str, file: Path | None, quick: bool, floors: bool, statements: Path | None) -> int:
+    """Measure what was asked for, and print it. Returns the exit status: 1 when `floors` is asked for and one is not met."""
+    if only and only not in PARTS:
+        print(f"holdfast: there is no measurement {only!r}; there are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    wanted = {only} if only else known
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")}
-    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-        with House(Path(folder), Ports(*free_ports(3)), keep=False, outside=clean) as house:
-            rows = list(_measure(house, wanted))
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    else:
-        _print(rows)
+    size, wanted = QUICK if quick else Size(), (only,) if only else PARTS
+    say = Console(stderr=True, highlight=False).print
+    if not pgbench.find():
+        say("There is no pgbench beside PostgreSQL nor on the PATH: limits and ratios are left out.")
+    with open(os.devnull, "w") as quiet, Ground(out=quiet) as ground:
+        began = time.monotonic()
+        say("preparing goods, orders and carts …")
+        ground.prepare(**_sets(size, wanted))
+        told: dict[str, Any] = {"machine": _machine(ground), "prepared_s": round(time.monotonic() - began, 1)}
+        if statements is not None:
+            return _show_statements(ground, statements)
+        rows, told["seconds"] = _measure(ground, size, wanted, say)
+    told["rows"] = [row.as_json() for row in rows]
+    if file is not None:
+        file.write_text(json.dumps(told, indent=2) + "\n")
+    _print(told, rows)
+    missed = [row for row in rows if row.met is False]
+    return 1 if floors and missed else 0
+
+
+def _sets(size: Size, wanted: tuple[str, ...]) -> dict[str, int]:
+    sets = {"orders": size.orders if "settle" in wanted else 0}
+    if "checkout" in wanted:
+        sets |= checkout.sets(carts=size.carts, clients=size.clients)
+    if "storm" in wanted:
+        sets |= storm.sets(runs=size.storms, carts=size.storm_carts)
+    return sets
+
+
+def _measure(
+    ground: Ground, size: Size, wanted: tuple[str, ...], say: Callable[[str], None]
+) -> tuple[list[Row], dict[str, float]]:
+    """Every wanted part in turn, and how long each took."""
+    works: dict[str, Callable[[], Iterator[Row]]] = {
+        "receive": lambda: receive.measure(ground, runs=size.runs, seconds=size.seconds, connections=size.connections),
+        "settle": lambda: settle.measure(ground, runs=size.runs),
+        "checkout": lambda: checkout.measure(ground, runs=size.runs, clients=size.clients),
+        "storm": lambda: storm.measure(ground, runs=size.storms),
+        "memory": lambda: memory.measure(ground),
+    }
+    rows: list[Row] = []
+    seconds: dict[str, float] = {}
+    for part in wanted:
+        say(f"measuring {part} …")
+        began = time.monotonic()
+        rows += works[part]()
+        seconds[part] = round(time.monotonic() - began, 1)
+        say(f"measuring {part} took {seconds[part]:.0f} s")
+    return rows, seconds
+
+
+def _show_statements(ground: Ground, folder: Path) -> int:
+    """Write the statements of one settled batch and of one checkout, as pgbench replays them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = {"settle": settle.record(ground)} if ground.facts["orders"] else {}
+    if ground.facts["carts"]:
+        pieces["checkout"] = checkout.record(ground, next(iter(ground.facts["carts"])))
+    for name, recorded in pieces.items():
+        (folder / f"{name}.sql").write_text("".join(pgbench.lines(recorded[0])))
+        print(f"{folder / f'{name}.sql'}: {tape.statements(recorded[0])} statements, {tape.round_trips(recorded[0])} round trips")
     return 0
 
 
-def _measure(house: House, wanted: set[str]) -> Iterator[Figures]:
-    """Receiving comes last: what it stores would stand in the queue of settling."""
-    if wanted & {"checkout", "settle"}:
-        os.environ.update(house.environment)
-        yield from _checkout_and_settle(wanted)
-    if "receive" in wanted:
-        programs = [program for program in house.programs() if program.name == "receiver"]
-        with Supervisor(programs):
-            yield from _receive(house)
+def _machine(ground: Ground) -> dict[str, Any]:
+    """Where the figures come from: they mean little without."""
+    settings = ground.settings()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cores": cores, "system": platform.platform(), "python": platform.python_version(), "postgresql": settings}
 
 
-def _receive(house: House) -> Iterator[Figures]:
-    account = house.secrets["stripe_account"].replace("-", "")
-    url = f"http://{HOST}:{house.ports.receiver}/webhooks/stripe/acc_{account}"
-    for connections in CONNECTIONS:
-        work = receive.measure(url=url, secret=house.secrets["webhook_secret"], connections=connections, seconds=RECEIVE_S)
-        seen = asyncio.run(work)
-        yield {
-            "what": f"receive, {connections} connections",
-            "per_second": round(seen.stored / seen.seconds),
-            "p50_ms": round(seen.p50_ms, 1),
-            "p99_ms": round(seen.p99_ms, 1),
-            "refused": seen.refused,
-        }
-
-
-def _checkout_and_settle(wanted: set[str]) -> Iterator[Figures]:
-    """Needs Django pointed at the house's database."""
-    import django
-
-    django.setup()
-    from holdfast.bench import purchases
-
-    shop = purchases.open_shop()
-    with _answering_at_once():
-        times: list[float] = []
-        began = time.perf_counter()
-        sessions = _in_threads(lambda: _timed(times, lambda: purchases.check_out(shop)), ORDERS)
-        seconds = time.perf_counter() - began
-        times.sort()
-        if "checkout" in wanted:
-            yield {
-                "what": f"checkout, {CUSTOMERS} customers, spread stock",
-                "per_second": round(ORDERS / seconds),
-                "p50_ms": round(times[len(times) // 2] * 1000, 1),
-                "p95_ms": round(times[len(times) * 95 // 100] * 1000, 1),
-                "statements": purchases.statements(lambda: purchases.check_out(shop)),
-            }
-        if "settle" in wanted:
-            purchases.arrive(shop, sessions)
-            counted, seconds = purchases.settle()
-            yield {"what": "settle, one worker thread", "per_second": round(len(sessions) / seconds), "statements": counted}
-
-
-@contextmanager
-def _answering_at_once() -> Iterator[None]:
-    """Stripe's adapter with a provider behind it that says yes without a network."""
-    from holdfast.bench.instant import InstantStripe
-    from holdfast.providers import registry
-
-    registry.ADAPTERS["stripe"], before = f"{InstantStripe.__module__}:{InstantStripe.__name__}", registry.ADAPTERS["stripe"]
-    registry.provider.cache_clear()
-    try:
-        yield
-    finally:
-        registry.ADAPTERS["stripe"] = before
-        registry.provider.cache_clear()
-
-
-def _in_threads(work: Any, count: int) -> list[Any]:
-    """Run `work` that often from a few threads, each with a connection of its own."""
-    from django.db import connections
-
-    def one(_: int) -> Any:
-        return work()
-
-    with ThreadPoolExecutor(CUSTOMERS) as pool:
-        done = list(pool.map(one, range(count)))
-        list(pool.map(lambda _: connections.close_all(), range(CUSTOMERS * 4)))
-    return done
-
-
-def _timed(times: list[float], work: Any) -> Any:
-    began = time.perf_counter()
-    result = work()
-    times.append(time.perf_counter() - began)
-    return result
-
-
-def _print(rows: list[Figures]) -> None:
-    table = Table(title="holdfast bench (durable; compare runs of one machine only)")
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column == "what" else "right")
+def _print(told: dict[str, Any], rows: list[Row]) -> None:
+    machine = told["machine"]
+    table = Table(
+        title=f"holdfast bench: {machine['cores']} cores, PostgreSQL {machine['postgresql']['server_version']}, durable"
+    )
+    used = {name: title for name, title in COLUMNS.items() if any(name in row.figures for row in rows)}
+    for title in ("what", *used.values(), "floor", ""):
+        table.add_column(title, justify="left" if title in ("what", "floor", "") else "right")
+    part = ""
     for row in rows:
-        table.add_row(*(str(row.get(column, "")) for column in columns))
-    Console(width=120).print(table)
+        if part and row.part != part:
+            table.add_section()
+        part = row.part
+        verdict = "" if row.met is None else "met" if row.met else "NOT MET"
+        table.add_row(row.what, *(_told(row.figures.get(name)) for name in used), row.floor, verdict)
+    Console(width=160).print(table)
+
+
+def _told(value: Any) -> str:
+    return "" if value is None else f"{value:,.0f}" if isinstance(value, float) and value >= 100 else str(value)

@@ -15,8 +15,8 @@ SOURCES = [
 ]
 ROOMS = sorted(path.parent.name for path in (ROOT / "holdfast").glob("*/models.py") if path.parent.name != "db")
 FLOWS = [path for path in SOURCES if path.parent.name == "flows"]
-#: The clock itself, the time within an id, and the benchmark, which decides nothing.
-MAY_READ_CLOCK = {"kernel/clock.py", "kernel/ids.py", "bench/receive.py", "bench/purchases.py"}
+#: The clock itself, and the time within an id.
+MAY_READ_CLOCK = {"kernel/clock.py", "kernel/ids.py"}
 #: Asked with a name that is made from the kind of question; its values are `questions.STEPS`.
 COMPUTED_STEPS = {("flows/questions.py", "ask.{question.kind}")}
 #: R-D8 asks for `"amount": 100.0` in the answer; nothing is computed with it.
