@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.cases.models import Case
+from holdfast.db import writes
 from holdfast.db.moves import Cause
 
 #: A person looks at money that fits nowhere within a working day.
@@ -37,4 +38,4 @@ def open_case(
         opened_at=now,
         deadline_at=now + DEADLINE,
     )
-    Case.objects.bulk_create([row], ignore_conflicts=True)
+    writes.insert(row, or_ignore=True)

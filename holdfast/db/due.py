@@ -5,17 +5,17 @@ Claiming moves `due_at` ahead by a lease and counts the try, in a transaction of
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Func
-from django.db.models.expressions import Combinable, CombinedExpression
-from django.db.models.fields import DateTimeField
 
+from holdfast.db.clock import DatabaseNow, after, database_now
 from holdfast.db.tenancy import DatabaseAway, unscoped
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Broken
+
+__all__ = ["Claim", "DatabaseNow", "DiesOnIt", "after", "claim", "database_now", "each", "never"]
 
 
 class DiesOnIt(Broken):
@@ -29,27 +29,6 @@ class Claim:
     merchant_id: UUID
     id: UUID
     attempts: int
-
-
-class DatabaseNow(Func):
-    """The database's clock plus the test offset: leases, `due_at` and expiry compare with nothing else."""
-
-    function = "holdfast_now"
-    arity = 0
-    output_field = DateTimeField()
-
-
-def database_now() -> datetime:
-    """The database's clock, for comparing with a time that the database keeps: this machine's may differ."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT holdfast_now()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment
-
-
-def after(pause: timedelta) -> Combinable | CombinedExpression:
-    """`due_at` at this pause from the database's now."""
-    return DatabaseNow() + pause
 
 
 def never() -> bool:

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db import models
 
-from holdfast.kernel.errors import Conflict, NotFound
+from holdfast.db import writes
+from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.machine import Machine
 
@@ -15,10 +16,6 @@ Row = TypeVar("Row", bound=models.Model)
 
 #: Which process this is, for the history: set once by the entry points.
 PROCESS = {"name": "shell"}
-
-
-class Overtaken(Conflict):
-    """The row has moved on since it was read."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +40,10 @@ class Cause:
 def move(row: Any, target: str, *, machine: Machine, cause: Cause, **changes: Any) -> None:
     """Move a locked row to `target`, with other columns in the same statement.
 
-    Raises IllegalMove when the table has no such edge, Overtaken when the row is no longer where it was read.
+    Raises IllegalMove when the table has no such edge; Overtaken, when it is sent, if the row is no longer where it was read.
     """
     machine.check(row.state, target)
-    changes = {"state": target, "moved": cause.as_json(), **changes}
-    updated = type(row).objects.filter(pk=row.pk, state=row.state).update(**changes)
-    if updated != 1:
-        raise Overtaken(f"{machine.name} is no longer {row.state}.")
-    for name, value in changes.items():
-        setattr(row, name, value)
+    writes.change(row, was=row.state, state=target, moved=cause.as_json(), **changes)
 
 
 def lock(query: models.QuerySet[Row], key: UUID, what: str) -> Row:

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from holdfast.db import writes
 from holdfast.db.models import Payload
 
 
@@ -19,7 +21,8 @@ class Stored:
 
 def store(merchant_id: UUID, kind: str, body: bytes, headers: dict[str, str] | None = None) -> Stored:
     """Append a payload to this month's partition."""
-    row = Payload.objects.create(merchant_id=merchant_id, kind=kind, body=body, headers=headers or {})
+    row = Payload(merchant_id=merchant_id, kind=kind, body=body, headers=headers or {})
+    writes.insert(row)
     return Stored(row.id, hashlib.sha256(body).hexdigest())
 
 
@@ -29,6 +32,12 @@ def load(payload_id: UUID | None) -> bytes | None:
         return None
     body = Payload.objects.filter(pk=payload_id).values_list("body", flat=True).first()
     return None if body is None else bytes(body)
+
+
+def load_all(payload_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+    """Bodies by id; what retention has dropped is left out."""
+    rows = Payload.objects.filter(pk__in=list(payload_ids)).values_list("pk", "body")
+    return {key: bytes(body) for key, body in rows}
 
 
 def canonical(value: Any) -> bytes:

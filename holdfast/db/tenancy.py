@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from holdfast.db.writes import gathering
 from holdfast.kernel.errors import Broken, Conflict
 from holdfast.kernel.faults import fault_point
 
@@ -37,7 +38,8 @@ def writing(merchant_id: UUID, *, step: str) -> Iterator[None]:
     """
     with _clear_errors(), ExitStack() as stack:
         _begin(stack, merchant_id, read_only=False)
-        yield
+        with gathering():
+            yield
         fault_point(f"{step}:before")
     fault_point(f"{step}:after")
 

@@ -22,6 +22,7 @@ from holdfast.flows import answers, quotes
 from holdfast.flows.questions import Question, ask, of
 from holdfast.idempotency import services as idempotency
 from holdfast.idempotency.services import Answer, Use
+from holdfast.inventory import queries as inventory_queries
 from holdfast.inventory import services as inventory
 from holdfast.kernel import ids
 from holdfast.kernel.errors import Conflict, Refused
@@ -169,7 +170,7 @@ def _intend_again(merchant_id: UUID, order_id: UUID, wish: Wish, payment_id: UUI
     until = now + timedelta(seconds=merchant.payment_window_s)
     orders.go(order, "payment_pending", cause=cause, expires_at=until, due_at=until, attempts=0)
     question = _intend_payment(order, merchant, wish, payment_id, cause=cause, now=now)
-    inventory.hold_again(order_id=order.pk, until=until, cause=cause)
+    inventory.hold_again(inventory_queries.of_order(order.pk), until=until, cause=cause)
     return question
 
 

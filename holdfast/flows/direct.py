@@ -52,7 +52,7 @@ def start(*, merchant_id: UUID, order_id: str, amount_minor: int, currency: str,
     except IntegrityError as error:
         if violated(error) != "orders_one_per_external_id":
             raise
-        # Somebody was first with this order_id: theirs is the payment.
+        question = None  # somebody was first with this order_id: theirs is the payment
     if question is not None:
         ask(question, now=now)
     with reading(merchant_id):

@@ -13,6 +13,7 @@ from holdfast.db.moves import Cause
 from holdfast.db.tenancy import writing
 from holdfast.flows import paid, questions
 from holdfast.flows.questions import Question
+from holdfast.inventory import queries as inventory_queries
 from holdfast.inventory import services as inventory
 from holdfast.kernel import limits
 from holdfast.kernel.clock import now as clock_now
@@ -105,7 +106,7 @@ def _let_go(order: Order, payment: Payment | None, *, now: datetime) -> None:
         payments.supersede(payment, now=now)
         paid.close_page(payment, now=now)
     orders.go(order, "expired", cause=cause, due_at=None)
-    inventory.release(order_id=order.pk, to="expired", cause=cause)
+    inventory.release(inventory_queries.of_order(order.pk), to="expired", cause=cause)
     # While the provider may still take the money, nobody is told that nothing was taken (D7).
     topic = "payment_problem" if payment is None else "payment_unclear"
     outbox.write(merchant_id=order.merchant_id, topic=topic, cause=order.pk.hex, order_id=order.pk, now=now)

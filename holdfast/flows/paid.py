@@ -5,12 +5,12 @@ from typing import Any
 
 from holdfast.cases import services as cases
 from holdfast.db.moves import Cause
+from holdfast.flows.dossiers import Dossiers
 from holdfast.fulfilment import services as fulfilment
 from holdfast.inventory import queries as inventory_queries
 from holdfast.inventory import services as inventory
 from holdfast.kernel import limits
 from holdfast.ledger import services as ledger
-from holdfast.orders import queries as order_queries
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order
 from holdfast.outbox import services as outbox
@@ -20,34 +20,35 @@ from holdfast.payments.models import Payment
 from holdfast.payments.states import IN_FLIGHT
 
 
-def money_arrived(*, order: Order, payment: Payment, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
+def money_arrived(dossiers: Dossiers, *, payment: Payment, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
     """Decide what captured money means for its order. Never refuses the money: what has no place becomes a case (C9, D6)."""
+    order = dossiers.orders[payment.order_id]
     if order.state in ("expired", "payment_failed"):
-        _honour(order, payment, cause=cause, evidence=evidence, now=now)
+        _honour(dossiers, order, payment, cause=cause, evidence=evidence, now=now)
     elif order.state in ("payment_pending", "payment_authorized", "capture_failed"):
-        _pay(order, payment, cause=cause, now=now)
+        _pay(dossiers, order, payment, cause=cause, now=now)
     elif order.state == "cancelled":
         _ask_person("late_money", "The order had been cancelled when it was paid", order, payment, evidence, now)
     else:
         _ask_person("double_money", "The order was paid already", order, payment, evidence, now)
 
 
-def _honour(order: Order, payment: Payment, *, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
+def _honour(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
     """Late money buys the goods if they can be held again, all or none, and no tour among them has left."""
     try:
-        inventory_queries.bookable({line.slot_id for line in order_queries.lines(order.pk) if line.slot_id}, now=now)
-        inventory.hold_again(order_id=order.pk, until=now + limits.PAYMENT_WINDOW, cause=cause)
+        inventory_queries.bookable({line.slot_id for line in dossiers.lines(order.pk) if line.slot_id}, now=now)
+        inventory.hold_again(dossiers.reservations(order.pk), until=now + limits.PAYMENT_WINDOW, cause=cause)
     except (inventory.InsufficientStock, inventory_queries.SlotClosed):
         _ask_person("late_money", "It was paid late and the goods are gone", order, payment, evidence, now)
         return
     orders.go(order, "payment_pending", cause=Cause("late money, and the goods could be held again", event=cause.event))
-    _pay(order, payment, cause=cause, now=now)
+    _pay(dossiers, order, payment, cause=cause, now=now)
 
 
-def _pay(order: Order, payment: Payment, *, cause: Cause, now: datetime) -> None:
+def _pay(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause, now: datetime) -> None:
     """payment_pending → paid, with everything that hangs on it, in the same transaction."""
     orders.go(order, "paid", cause=cause, paid_at=now, due_at=None)
-    inventory.commit(order_id=order.pk, cause=cause, now=now)
+    inventory.commit(dossiers.reservations(order.pk), cause=cause, now=now)
     totals = order.snapshot["totals"]
     ledger.sale(
         ledger.Subject(order.merchant_id, order.pk, payment.pk),
@@ -58,17 +59,17 @@ def _pay(order: Order, payment: Payment, *, cause: Cause, now: datetime) -> None
         effective_at=now,
         now=now,
     )
-    kinds = {line.kind for line in order_queries.lines(order.pk)} & fulfilment.WAYS.keys()
+    kinds = {line.kind for line in dossiers.lines(order.pk)} & fulfilment.WAYS.keys()
     if kinds:
         fulfilment.intend(merchant_id=order.merchant_id, order_id=order.pk, kinds=kinds, cause=cause, now=now)
     if order.contact_id is not None:
         outbox.write(merchant_id=order.merchant_id, topic="order_paid", cause=order.pk.hex, order_id=order.pk, now=now)
-    _close_siblings(order, payment, now=now)
+    _close_siblings(dossiers, payment, now=now)
 
 
-def _close_siblings(order: Order, paid: Payment, *, now: datetime) -> None:
+def _close_siblings(dossiers: Dossiers, paid: Payment, *, now: datetime) -> None:
     """Other attempts that may still take money are closed: intended here, asked by recovery."""
-    for sibling in payment_queries.of_order(order.pk):
+    for sibling in dossiers.attempts(paid.order_id):
         if sibling.pk != paid.pk and sibling.state in IN_FLIGHT:
             payments.supersede(sibling, now=now)
             close_page(sibling, now=now)

@@ -11,9 +11,9 @@ from holdfast.db.due import Claim
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import reading, writing
 from holdfast.flows import answers, questions, reports
+from holdfast.flows.dossiers import Dossiers
 from holdfast.kernel import limits
 from holdfast.kernel.clock import now as clock_now
-from holdfast.orders import services as orders
 from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
 from holdfast.payments.states import IN_FLIGHT
@@ -103,12 +103,11 @@ def _give_up(claim: Claim, *, now: datetime) -> str:
     """The provider knows nothing of it and it will not be asked again: it was never made, and now it never will be."""
     with writing(claim.merchant_id, step="recovery.give_up"):
         operation = payment_queries.operation(claim.id)
-        order = orders.lock_order(operation.payment.order_id)
-        operation.payment.refresh_from_db()
-        payment = operation.payment
+        dossiers = Dossiers([operation.payment.order_id])
+        payment = dossiers.payments[operation.payment_id]
         payments.settle(operation, "declined", error="never reached the provider, and is not asked for any more", now=now)
         if operation.kind == "open" and payment.state in ("created", "unknown"):
             cause = Cause(f"{payment.provider} knows nothing of it, and it is not asked for any more")
-            reports.close_attempt(order, payment, target=str(Kind.EXPIRED), cause=cause, now=now)
-            answers.settle(order=order, payment=payment, now=now)
+            reports.close_attempt(dossiers, payment, target=str(Kind.EXPIRED), cause=cause, now=now)
+            answers.settle(order=dossiers.orders[payment.order_id], payment=payment, now=now)
     return "given_up"

@@ -5,7 +5,7 @@ order, a report changes nothing that it should not: knowledge of money only grow
 not on the path by which it came.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,12 @@ from holdfast.cases import services as cases
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import writing
 from holdfast.flows import answers, paid
+from holdfast.flows.dossiers import Dossiers
 from holdfast.inventory import services as inventory
 from holdfast.kernel.errors import Conflict
 from holdfast.kernel.money import Money
 from holdfast.ledger import services as ledger
-from holdfast.merchants import queries as merchants
+from holdfast.merchants.models import Account
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order
 from holdfast.outbox import services as outbox
@@ -47,11 +48,21 @@ class Applied:
     payment_id: UUID
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A report, and what brought it: the provider's event or our question."""
+
+    report: ProviderReport
+    event_id: UUID | None = None
+    operation: Operation | None = None
+
+
 @dataclass(frozen=True)
 class _Visit:
     """One report at the door, with the rows it is about: the order locked, the payment read under that lock."""
 
     report: ProviderReport
+    dossiers: Dossiers
     order: Order
     payment: Payment
     cause: Cause
@@ -70,16 +81,46 @@ def apply(report: ProviderReport, *, merchant_id: UUID, now: datetime) -> Applie
 
 
 def record(report: ProviderReport, *, now: datetime, event_id: UUID | None = None, operation: Operation | None = None) -> Applied:
-    """Apply a report in the caller's transaction, together with what the caller has to note about it."""
-    payment = _named(report, now=now)
-    if isinstance(payment, Applied):
-        return payment
-    # The order row is the lock on everything that is paid for it: read the payment again under it.
-    order = orders.lock_order(payment.order_id)
-    payment.refresh_from_db()
+    """Apply a report in the caller's transaction, together with what the caller has to note about it.
+
+    Raises NoSuchPayment, NotOurs, Busy.
+    """
+    (told,) = record_all([Arrival(report=report, event_id=event_id, operation=operation)], now=now)
+    if isinstance(told, Applied):
+        return told
+    raise told
+
+
+def record_all(
+    arrivals: Sequence[Arrival], *, now: datetime, accounts: Mapping[UUID, Account] | None = None
+) -> list[Applied | NoSuchPayment | NotOurs]:
+    """Apply reports in the caller's transaction, one after the other, with the rows of all of them read together.
+
+    What each of them did, in the same order; one that names nothing of ours did nothing. `accounts` are those that the caller
+    has read. Raises Busy.
+    """
+    if not arrivals:
+        return []
+    named = _named_by([arrival.report for arrival in arrivals], now=now)
+    # The order row is the lock on everything that is paid for it: the payments are read again under it.
+    dossiers = Dossiers(
+        {payment.order_id for payment in named if isinstance(payment, Payment)},
+        objects={(each.report.account_id, each.report.object_id) for each in arrivals if each.report.object_id},
+        accounts=accounts or {},
+    )
+    told: list[Applied | NoSuchPayment | NotOurs] = []
+    for arrival, payment in zip(arrivals, named, strict=True):
+        told.append(_record(arrival, payment.pk, dossiers, now=now) if isinstance(payment, Payment) else payment)
+    return told
+
+
+def _record(arrival: Arrival, payment_id: UUID, dossiers: Dossiers, *, now: datetime) -> Applied:
+    report, operation, event_id = arrival.report, arrival.operation, arrival.event_id
+    payment = dossiers.payments[payment_id]
+    order = dossiers.orders[payment.order_id]
     before = payment.state
     cause = Cause(f"{report.provider} {report.source}: {report.raw_status or report.kind}", actor=report.provider, event=event_id)
-    visit = _Visit(report, order, payment, cause, event_id, now)
+    visit = _Visit(report, dossiers, order, payment, cause, event_id, now)
 
     refused = _binding(visit)
     if refused is not None:
@@ -98,13 +139,22 @@ def record(report: ProviderReport, *, now: datetime, event_id: UUID | None = Non
 # -- Whose report is this? --------------------------------------------------------------------------------------------
 
 
-def _named(report: ProviderReport, *, now: datetime) -> Payment | Applied:
+def _named_by(reports: Sequence[ProviderReport], *, now: datetime) -> list[Payment | Applied | NoSuchPayment | NotOurs]:
+    """The attempts that reports name."""
+    references = {_uuid(report.reference) for report in reports} - {None}
+    names = {(report.account_id, report.provider_id) for report in reports if report.provider_id}
+    rows = payment_queries.find(references=[each for each in references if each], names=names)
+    return [_named(report, rows, now=now) for report in reports]
+
+
+def _named(report: ProviderReport, rows: Sequence[Payment], *, now: datetime) -> Payment | Applied | NoSuchPayment | NotOurs:
     """The attempt that a report names by the provider's id, by our reference, or by both alike."""
-    reference = _uuid(report.reference)
-    by_id, by_reference = payment_queries.find(account_id=report.account_id, provider_id=report.provider_id, reference=reference)
+    reference, name = _uuid(report.reference), (report.account_id, report.provider_id)
+    by_id = next((row for row in rows if report.provider_id and (row.account_id, row.provider_id) == name), None)
+    by_reference = next((row for row in rows if row.pk == reference), None)
     named = by_id or by_reference
     if named is None:
-        raise NoSuchPayment if reference is not None else NotOurs
+        return NoSuchPayment() if reference is not None else NotOurs()
     contradicts = by_id is not None and by_reference is not None and by_id.pk != by_reference.pk
     other_attempt = by_id is None and report.provider_id is not None and named.provider_id not in (None, report.provider_id)
     if contradicts or other_attempt or (reference is not None and by_reference is None):
@@ -117,10 +167,11 @@ def _binding(visit: _Visit) -> Applied | None:
     report, payment = visit.report, visit.payment
     if (payment.account_id, payment.provider) != (report.account_id, report.provider):
         return _security(report, payment, "Another account speaks of this payment", now=visit.now)
-    account = merchants.account(payment.account_id)
+    account = visit.dossiers.account(payment.account_id)
     if report.live != (account.mode == account.Mode.LIVE):
         return _security(report, payment, "Test and live mode are mixed", now=visit.now)
-    if report.object_id and payment_queries.belongs_to_another(payment, report.object_id):
+    late = visit.dossiers.late_of(payment)
+    if report.object_id and visit.dossiers.facts.belongs_to_another(payment, report.object_id, late):
         return _security(report, payment, "This money is known as that of another payment", now=visit.now)
     return None
 
@@ -191,16 +242,16 @@ def _captured(visit: _Visit) -> str:
     """The provider took the money: the one way in which an order becomes paid."""
     if not _fits(visit):
         return _unapplied(visit)
-    report = visit.report
-    if visit.payment.state not in IN_FLIGHT and not payments.knows_capture(visit.payment, report.object_id or ""):
+    report, facts = visit.report, visit.dossiers.facts
+    if visit.payment.state not in IN_FLIGHT and not facts.knows_capture(visit.payment, report.object_id or ""):
         visit = _late(visit)
-    known = payment_queries.known_of_object(visit.payment, report.object_id or "", visit.payment.currency)
+    known = facts.known_of_object(visit.payment, report.object_id or "", visit.payment.currency)
     growth = _fact(visit, "capture")
     if growth == 0:
         return "nothing_new"
     _take(visit)
     _book(visit, growth=growth, before=known, after={**known, "capture": report.amount_minor or 0})
-    paid.money_arrived(order=visit.order, payment=visit.payment, cause=visit.cause, evidence=_evidence(report), now=visit.now)
+    paid.money_arrived(visit.dossiers, payment=visit.payment, cause=visit.cause, evidence=_evidence(report), now=visit.now)
     return "applied"
 
 
@@ -228,13 +279,13 @@ def _late(visit: _Visit) -> _Visit:
         cause=visit.cause,
         now=visit.now,
     )
-    return replace(visit, payment=late)
+    return replace(visit, payment=visit.dossiers.payments.setdefault(late.pk, late))
 
 
 def _take(visit: _Visit) -> None:
     """What the payment says was captured is always the sum of the facts."""
     payment = visit.payment
-    total = payments.captured_minor(payment.pk)
+    total = visit.dossiers.facts.captured_minor(payment.pk)
     if payment.state == "authorized":
         _close_authorization(visit.order, payment, effective_at=visit.report.occurred_at, now=visit.now)
     if payment.state == "captured":
@@ -250,15 +301,16 @@ def _ended(visit: _Visit) -> str:
         return "nothing_new"
     if not PAYMENT.allows(visit.payment.state, target):
         return _unreadable(visit)
-    close_attempt(visit.order, visit.payment, target=target, cause=visit.cause, now=visit.now)
+    close_attempt(visit.dossiers, visit.payment, target=target, cause=visit.cause, now=visit.now)
     return "applied"
 
 
-def close_attempt(order: Order, payment: Payment, *, target: str, cause: Cause, now: datetime) -> None:
+def close_attempt(dossiers: Dossiers, payment: Payment, *, target: str, cause: Cause, now: datetime) -> None:
     """End an attempt that can no longer take money: `failed`, `expired` or `cancelled`. Its order lets go of the stock.
 
     An attempt that another one replaced moves nothing but itself.
     """
+    order = dossiers.orders[payment.order_id]
     if payment.state == "authorized":
         _close_authorization(order, payment, effective_at=now, now=now)
     payments.go(payment, target, cause=cause)
@@ -266,7 +318,8 @@ def close_attempt(order: Order, payment: Payment, *, target: str, cause: Cause, 
         return
     order_target = _AFTER_END[order.state][target]
     orders.go(order, order_target, cause=cause, due_at=None)
-    inventory.release(order_id=order.pk, to="expired" if order_target == "expired" else "released", cause=cause)
+    let_go = "expired" if order_target == "expired" else "released"
+    inventory.release(dossiers.reservations(order.pk), to=let_go, cause=cause)
     outbox.write(merchant_id=order.merchant_id, topic="payment_problem", cause=payment.pk.hex, order_id=order.pk, now=now)
 
 
@@ -339,7 +392,7 @@ def _unapplied(visit: _Visit) -> str:
     report, payment = visit.report, visit.payment
     if not report.amount_minor or report.amount_minor < 0 or not report.currency or not report.object_id:
         return _unreadable(visit)
-    known = payment_queries.known_of_object(payment, report.object_id, report.currency)
+    known = visit.dossiers.facts.known_of_object(payment, report.object_id, report.currency)
     if _fact(visit, "unapplied") == 0:
         return "nothing_new"
     growth = report.amount_minor - max(known.values(), default=0)
@@ -373,6 +426,7 @@ def _fact(visit: _Visit, kind: str) -> int:
     report = visit.report
     return payments.record_fact(
         visit.payment,
+        visit.dossiers.facts,
         kind=kind,
         object_id=report.object_id or "",
         amount_minor=report.amount_minor or 0,

@@ -1,10 +1,14 @@
-"""Stored events are applied: claim a batch in a transaction of its own, then one transaction per event.
+"""Stored events are applied: claim a batch in a transaction of its own, then apply it, a merchant's events together.
 
-A failure is recorded separately, so that its evidence survives the rollback, and an event that kills its process is parked.
+The whole effect of an event commits in one transaction, with the mark that it is done. Events that cannot be applied together
+are applied one by one. A failure is recorded separately, so that its evidence survives the rollback, and an event that kills
+its process is parked.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
@@ -24,8 +28,34 @@ log = structlog.get_logger()
 
 
 def work(*, stopping: Callable[[], bool] = due.never) -> int:
-    """Claim due events and apply each. Returns how many were claimed."""
-    return due.each("events", lambda claim: handle_one(claim, now=clock_now()), stopping=stopping)
+    """Claim due events and apply them. Returns how many were claimed. A stop is heard between two batches."""
+    claims = due.claim("events", batch=limits.EVENT_BATCH)
+    of_merchant: dict[UUID, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        of_merchant[claim.merchant_id].append(claim)
+    for merchant_id, batch in of_merchant.items():
+        if stopping():
+            break
+        now = clock_now()
+        for claim in _handle_together(merchant_id, batch, now=now):
+            handle_one(claim, now=now)
+    return len(claims)
+
+
+def _handle_together(merchant_id: UUID, claims: Sequence[Claim], *, now: datetime) -> Sequence[Claim]:
+    """Apply what can be applied together. Returns the claims that have to be looked at one by one."""
+    first_tries = [claim for claim in claims if claim.attempts == 1]
+    if len(first_tries) < 2:
+        return claims
+    try:
+        with writing(merchant_id, step="webhooks.apply_together"):
+            told = _apply([claim.id for claim in first_tries], now=now)
+    except DatabaseAway:
+        raise
+    except Exception as error:  # noqa: BLE001 - each of them is tried again alone, which tells whose error it is
+        log.info("events.one_by_one", events=len(first_tries), error=f"{type(error).__name__}: {error}")
+        return claims
+    return [claim for claim in claims if not isinstance(told.get(claim.id), str)]
 
 
 def handle_one(claim: Claim, *, now: datetime) -> str:
@@ -33,7 +63,7 @@ def handle_one(claim: Claim, *, now: datetime) -> str:
     try:
         if claim.attempts > 1 and _is_poison(claim, now=now):
             return "parked"
-        return _apply(claim, now=now)
+        return _apply_one(claim, now=now)
     except Busy:
         with writing(claim.merchant_id, step="webhooks.postpone"):
             inbox.postpone(claim.id)
@@ -47,28 +77,45 @@ def handle_one(claim: Claim, *, now: datetime) -> str:
         return _fail(claim, f"{type(error).__name__}: {error}", now=now)
 
 
-def _apply(claim: Claim, *, now: datetime) -> str:
-    """The whole effect of one event commits in one transaction, with the mark that it is done."""
+def _apply_one(claim: Claim, *, now: datetime) -> str:
+    """Raises NoSuchPayment, Busy, and whatever else is wrong with this one event."""
     with writing(claim.merchant_id, step="webhooks.apply"):
-        event = inbox.lock_event(claim.id)
+        told = _apply([claim.id], now=now)[claim.id]
+        if isinstance(told, reports.NotOurs):
+            inbox.finish(inbox.lock_event(claim.id), "ignored", why=told.detail, now=now)
+            return "ignored"
+        if isinstance(told, reports.NoSuchPayment):
+            raise told
+    return told
+
+
+def _apply(event_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, str | reports.NotOurs | reports.NoSuchPayment]:
+    """Apply events in the caller's transaction: done or ignored, by event. One that names nothing of ours is left as it is."""
+    events = inbox.lock_events(event_ids)
+    accounts = merchants.accounts({event.account_id for event in events.values()})
+    handles = {account_id: merchants.handle(row) for account_id, row in accounts.items()}
+    bodies = payloads.load_all(event.payload_id for event in events.values())
+    told: dict[UUID, str | reports.NotOurs | reports.NoSuchPayment] = {}
+    arrivals: dict[UUID, reports.Arrival] = {}
+    for event in events.values():
         if event.state in ("done", "ignored"):
-            return event.state
-        body = payloads.load(event.payload_id)
-        if body is None:
-            inbox.finish(event, "ignored", order_id=None, payment_id=None, why="its payload is past retention", now=now)
-            return "ignored"
-        account = merchants.handle(merchants.account(event.account_id))
-        report = registry.provider(event.provider).read(body=body, type=event.type, account=account)
-        if report is None:
-            inbox.finish(event, "ignored", order_id=None, payment_id=None, why=f"{event.type} moves no money", now=now)
-            return "ignored"
-        try:
-            applied = reports.record(report, now=now, event_id=event.pk)
-        except reports.NotOurs as foreign:
-            inbox.finish(event, "ignored", order_id=None, payment_id=None, why=foreign.detail, now=now)
-            return "ignored"
-        inbox.finish(event, "done", order_id=applied.order_id, payment_id=applied.payment_id, why=applied.verdict, now=now)
-    return "done"
+            told[event.pk] = event.state
+            continue
+        body = bodies.get(event.payload_id)
+        adapter = registry.provider(event.provider)
+        report = adapter.read(body=body, type=event.type, account=handles[event.account_id]) if body is not None else None
+        if report is not None:
+            arrivals[event.pk] = reports.Arrival(report=report, event_id=event.pk)
+            continue
+        why = "its payload is past retention" if body is None else f"{event.type} moves no money"
+        inbox.finish(event, "ignored", why=why, now=now)
+        told[event.pk] = "ignored"
+    for event_id, applied in zip(arrivals, reports.record_all([*arrivals.values()], now=now, accounts=accounts), strict=True):
+        told[event_id] = applied if isinstance(applied, Exception) else "done"
+        if isinstance(applied, reports.Applied):
+            about = {"order_id": applied.order_id, "payment_id": applied.payment_id}
+            inbox.finish(events[event_id], "done", why=applied.verdict, now=now, **about)
+    return told
 
 
 def _is_poison(claim: Claim, *, now: datetime) -> bool:

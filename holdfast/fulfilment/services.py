@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Sum
 
-from holdfast.db import due
+from holdfast.db import due, writes
 from holdfast.db.moves import Cause, move
 from holdfast.fulfilment.models import Fulfilment, Handover
 from holdfast.fulfilment.states import FULFILMENT
@@ -35,12 +35,10 @@ class Ordered:
 def intend(*, merchant_id: UUID, order_id: UUID, kinds: Iterable[str], cause: Cause, now: datetime) -> None:
     """The order is durably paid: note what has to be handed over, due at once."""
     ways = sorted({WAYS[kind] for kind in kinds})
-    Fulfilment.objects.bulk_create(
-        Fulfilment(
-            merchant_id=merchant_id, order_id=order_id, way=way, moved=cause.as_json(), due_at=due.DatabaseNow(), created_at=now
-        )
-        for way in ways
-    )
+    for way in ways:
+        row = Fulfilment(merchant_id=merchant_id, order_id=order_id, way=way, moved=cause.as_json(), created_at=now)
+        row.due_at = due.DatabaseNow()
+        writes.insert(row)
 
 
 def hand_over_units(fulfilment: Fulfilment, ordered: Iterable[Ordered], *, now: datetime) -> list[Handover]:

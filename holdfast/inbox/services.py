@@ -1,13 +1,14 @@
 """Writes of events after they were received. Receiving itself is the receiver's one statement, `holdfast_receive`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
-from holdfast.db import due
-from holdfast.db.moves import lock
+from holdfast.db import due, writes
+from holdfast.db.moves import lock, lock_all
 from holdfast.inbox.models import Event
 from holdfast.inbox.states import EVENT
 from holdfast.kernel import limits
@@ -18,17 +19,31 @@ def lock_event(event_id: UUID) -> Event:
     return lock(Event.objects.all(), event_id, "event")
 
 
+def lock_events(event_ids: Iterable[UUID]) -> dict[UUID, Event]:
+    """Events by id under their locks, in the order in which they were received."""
+    return lock_all(Event.objects.all(), event_ids)
+
+
 def announce(event_id: UUID) -> int:
     """Note that a try begins after one that ended without a word. Returns how many such beginnings there were."""
     Event.objects.filter(pk=event_id).update(announced=F("announced") + 1)
     return Event.objects.values_list("announced", flat=True).get(pk=event_id)
 
 
-def finish(event: Event, outcome: str, *, order_id: UUID | None, payment_id: UUID | None, why: str = "", now: datetime) -> None:
+def finish(
+    event: Event, outcome: str, *, order_id: UUID | None = None, payment_id: UUID | None = None, why: str = "", now: datetime
+) -> None:
     """`done` or `ignored`: it will not be looked at again."""
     EVENT.check(event.state, outcome)
-    Event.objects.filter(pk=event.pk).update(
-        state=outcome, error=why[:2000], order_id=order_id, payment_id=payment_id, due_at=None, done_at=now
+    writes.change(
+        event,
+        was=event.state,
+        state=outcome,
+        error=why[:2000],
+        order_id=order_id,
+        payment_id=payment_id,
+        due_at=None,
+        done_at=now,
     )
 
 

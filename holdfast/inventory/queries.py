@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.db.models import F
 
-from holdfast.inventory.models import Reservation, Slot, Stock
-from holdfast.kernel.errors import Refused
+from holdfast.db.pages import Page, Span, newest
+from holdfast.inventory.models import Movement, Reservation, Slot, Stock
+from holdfast.kernel.errors import NotFound, Refused
 
 
 class SlotClosed(Refused):
@@ -42,6 +43,44 @@ def slots(product_id: UUID, *, now: datetime, limit: int, after: UUID | None = N
     return list(query.order_by("starts_at")[:limit])
 
 
+def of_orders(order_ids: Iterable[UUID]) -> list[Reservation]:
+    """The reservations of several orders, each order's in the global order of their stock."""
+    return list(Reservation.objects.filter(order_id__in=list(order_ids)).order_by("order_id", "stock_id"))
+
+
 def of_order(order_id: UUID) -> list[Reservation]:
     """The reservations of an order, in the global order of their stock."""
     return list(Reservation.objects.filter(order_id=order_id).order_by("stock_id"))
+
+
+# -- For staff --------------------------------------------------------------------------------------------------------
+
+
+def page(span: Span, *, kind: str = "") -> Page[Stock]:
+    """Stock rows, newest first."""
+    table = Stock.objects.all()
+    return newest(table, span, wanted=table.filter(kind=kind) if kind else None)
+
+
+def stock(stock_id: UUID) -> Stock:
+    """One stock row. Raises NotFound."""
+    row = Stock.objects.filter(pk=stock_id).first()
+    if row is None:
+        raise NotFound("There is no such stock.")
+    return row
+
+
+def held(stock_id: UUID, *, limit: int) -> list[Reservation]:
+    """Reservations that a stock holds now, with their orders, newest first."""
+    return list(Reservation.objects.select_related("order").filter(stock_id=stock_id, state="held").order_by("-id")[:limit])
+
+
+def movements(stock_id: UUID, *, limit: int) -> list[Movement]:
+    """The latest changes of a stock's on-hand, with the orders they were for, newest first."""
+    rows = Movement.objects.select_related("reservation__order").filter(stock_id=stock_id)
+    return list(rows.order_by("-id")[:limit])
+
+
+def of_order_with_stock(order_id: UUID) -> list[Reservation]:
+    """The reservations of an order with what they hold."""
+    return list(Reservation.objects.select_related("stock").filter(order_id=order_id).order_by("id"))

@@ -3,16 +3,28 @@
 A reservation is made at checkout, committed by payment, released by failure or expiry, and can be held again for late money.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F
 
+from holdfast.db import writes
 from holdfast.db.moves import Cause, lock_all, move
 from holdfast.inventory.models import Movement, Reservation, Stock
 from holdfast.inventory.states import RESERVATION
 from holdfast.kernel.errors import Conflict, NotFound
+
+#: Lock the rows in the order of their ids; if each has enough, take from all of them, else from none.
+TAKE = """
+  WITH wanted AS (
+    SELECT s.id, w.quantity, s.on_hand - s.reserved >= w.quantity AS enough
+      FROM unnest(%s::uuid[], %s::int[]) AS w (id, quantity) JOIN inventory_stock s USING (id)
+     ORDER BY s.id FOR NO KEY UPDATE OF s)
+  UPDATE inventory_stock s SET reserved = s.reserved + wanted.quantity FROM wanted
+   WHERE s.id = wanted.id AND (SELECT count(*) FILTER (WHERE enough) = %s FROM wanted)
+"""
 
 
 class InsufficientStock(Conflict):
@@ -23,9 +35,8 @@ def reserve(
     *, merchant_id: UUID, order_id: UUID, wanted: Mapping[UUID, int], until: datetime, cause: Cause, now: datetime
 ) -> None:
     """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left."""
-    _take(wanted)
-    Reservation.objects.bulk_create(
-        Reservation(
+    for stock_id, quantity in sorted(wanted.items()):
+        row = Reservation(
             merchant_id=merchant_id,
             order_id=order_id,
             stock_id=stock_id,
@@ -34,13 +45,13 @@ def reserve(
             expires_at=until,
             created_at=now,
         )
-        for stock_id, quantity in sorted(wanted.items())
-    )
+        writes.insert(row)
+    _take(wanted)
 
 
-def hold_again(*, order_id: UUID, until: datetime, cause: Cause) -> None:
+def hold_again(reservations: Iterable[Reservation], *, until: datetime, cause: Cause) -> None:
     """Hold what an order let go of, all or none (another attempt, or late money). Raises InsufficientStock."""
-    rows = [row for row in _of_order(order_id) if row.state in ("released", "expired")]
+    rows = [row for row in reservations if row.state in ("released", "expired")]
     _take({row.stock_id: row.quantity for row in rows})
     for row in rows:
         move(row, "held", machine=RESERVATION, cause=cause, expires_at=until)
@@ -51,28 +62,20 @@ def extend(*, order_id: UUID, until: datetime) -> None:
     Reservation.objects.filter(order_id=order_id, state="held", expires_at__lt=until).update(expires_at=until)
 
 
-def commit(*, order_id: UUID, cause: Cause, now: datetime) -> None:
+def commit(reservations: Iterable[Reservation], *, cause: Cause, now: datetime) -> None:
     """The order is paid: on-hand falls by what it held. Safe to repeat."""
-    rows = [row for row in _of_order(order_id) if row.state == "held"]
-    lock_all(Stock.objects.all(), [row.stock_id for row in rows])
-    for row in rows:
-        Stock.objects.filter(pk=row.stock_id).update(on_hand=F("on_hand") - row.quantity, reserved=F("reserved") - row.quantity)
+    for row in [row for row in reservations if row.state == "held"]:
         move(row, "committed", machine=RESERVATION, cause=cause)
-    Movement.objects.bulk_create(
-        Movement(
-            merchant_id=row.merchant_id, stock_id=row.stock_id, delta=-row.quantity, cause="sold", reservation_id=row.pk, at=now
-        )
-        for row in rows
-    )
+        sold = {"delta": -row.quantity, "cause": "sold", "reservation_id": row.pk, "at": now}
+        writes.insert(Movement(merchant_id=row.merchant_id, stock_id=row.stock_id, **sold))
+        writes.add(Stock, row.stock_id, on_hand=-row.quantity, reserved=-row.quantity)
 
 
-def release(*, order_id: UUID, to: str, cause: Cause) -> None:
+def release(reservations: Iterable[Reservation], *, to: str, cause: Cause) -> None:
     """Let go of what an order holds; `to` is `released` or `expired`. Safe to repeat."""
-    rows = [row for row in _of_order(order_id) if row.state == "held"]
-    lock_all(Stock.objects.all(), [row.stock_id for row in rows])
-    for row in rows:
-        Stock.objects.filter(pk=row.stock_id).update(reserved=F("reserved") - row.quantity)
+    for row in [row for row in reservations if row.state == "held"]:
         move(row, to, machine=RESERVATION, cause=cause)
+        writes.add(Stock, row.stock_id, on_hand=0, reserved=-row.quantity)
 
 
 def receive_stock(*, merchant_id: UUID, stock_id: UUID, quantity: int, cause: str, now: datetime) -> None:
@@ -86,15 +89,15 @@ def receive_stock(*, merchant_id: UUID, stock_id: UUID, quantity: int, cause: st
 
 def _take(wanted: Mapping[UUID, int]) -> None:
     """Add to `reserved` under row locks. The check is inside the lock; the database checks once more."""
+    if not wanted:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE, [list(wanted), list(wanted.values()), len(wanted)])
+        if cursor.rowcount == len(wanted):
+            return
     rows = lock_all(Stock.objects.all(), wanted)
     for stock_id, quantity in sorted(wanted.items()):
         row = rows.get(stock_id)
         left = row.on_hand - row.reserved if row else 0
         if left < quantity:
             raise InsufficientStock(available=left, wanted=quantity, name=row.name if row else "")
-    for stock_id, quantity in sorted(wanted.items()):
-        Stock.objects.filter(pk=stock_id).update(reserved=F("reserved") + quantity)
-
-
-def _of_order(order_id: UUID) -> list[Reservation]:
-    return list(Reservation.objects.filter(order_id=order_id).order_by("stock_id"))

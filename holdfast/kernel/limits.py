@@ -31,6 +31,15 @@ CART_TTL = timedelta(days=30)
 # -- People of the merchant -------------------------------------------------------------------------------------------
 #: A login to the console ends after this: a working day.
 STAFF_SESSION = timedelta(hours=12)
+#: Rows of one page of a list: two screens.
+STAFF_PAGE = 50
+#: Rows that a filter without an index looks through at once: some 50 ms. "Look further" goes on from there.
+STAFF_WINDOW = 20_000
+#: Rows of one kind in the story of one order; an order that has more says so.
+STAFF_STORY = 300
+#: Bytes of a payload shown in a story, and on a page of its own: Stripe's events are some 5 kB, the largest 100 kB.
+STAFF_GLANCE_BYTES = 16 * 1024
+STAFF_PAYLOAD_BYTES = 256 * 1024
 
 # -- Locks and transactions -------------------------------------------------------------------------------------------
 #: Waiting for a row lock longer than this is answered with a clear "try again" instead of a queue of stuck requests.

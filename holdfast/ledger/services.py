@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from holdfast.db import writes
 from holdfast.kernel.money import Money
 from holdfast.ledger import accounts
 from holdfast.ledger.models import Entry, Posting
@@ -73,7 +74,7 @@ def _post(
     now: datetime,
 ) -> None:
     """Debits are positive, credits negative; zeros are left out. The unique cause makes a second writing an error."""
-    entry = Entry.objects.create(
+    entry = Entry(
         merchant_id=subject.merchant_id,
         kind=kind,
         cause=cause,
@@ -82,15 +83,17 @@ def _post(
         effective_at=effective_at,
         recorded_at=now,
     )
-    Posting.objects.bulk_create(
-        Posting(
-            merchant_id=subject.merchant_id,
-            entry=entry,
-            account=account,
-            currency=currency,
-            debit_minor=max(amount, 0),
-            credit_minor=max(-amount, 0),
-        )
-        for account, amount in sides
-        if amount
-    )
+    writes.insert(entry)
+    for account, amount in sides:
+        if amount:
+            debit, credit = max(amount, 0), max(-amount, 0)
+            writes.insert(
+                Posting(
+                    merchant_id=subject.merchant_id,
+                    entry=entry,
+                    account=account,
+                    currency=currency,
+                    debit_minor=debit,
+                    credit_minor=credit,
+                )
+            )

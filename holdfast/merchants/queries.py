@@ -1,6 +1,7 @@
 """Reads of merchants, keys and accounts."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -82,6 +83,11 @@ def account(account_id: UUID) -> Account:
     return Account.objects.get(pk=account_id)
 
 
+def accounts(account_ids: Iterable[UUID]) -> dict[UUID, Account]:
+    """Accounts of this merchant by id."""
+    return {row.pk: row for row in Account.objects.filter(pk__in=set(account_ids))}
+
+
 def handle(row: Account) -> AccountHandle:
     """What an adapter needs of an account, with its credentials opened."""
     return AccountHandle(
@@ -93,3 +99,27 @@ def providers_offered() -> list[str]:
     """Names of the providers this merchant's customers can pay with."""
     enabled = Account.objects.filter(enabled=True).exclude(provider__in=NOT_FOR_SHOPPERS)
     return sorted(set(enabled.values_list("provider", flat=True)))
+
+
+# -- For staff --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Member:
+    """A merchant that a login works for, and as what."""
+
+    merchant_id: UUID
+    name: str
+    role: str
+
+
+def memberships(user_id: UUID) -> list[Member]:
+    """Whom an active staff login works for, by name. Needs no tenant."""
+    with unscoped(), connection.cursor() as cursor:
+        cursor.execute("SELECT merchant_id, name, role FROM holdfast_find_memberships(%s)", [user_id])
+        return [Member(*row) for row in cursor.fetchall()]
+
+
+def account_ids() -> list[UUID]:
+    """All accounts of this merchant, also disabled ones."""
+    return list(Account.objects.order_by("id").values_list("pk", flat=True))

@@ -1,8 +1,15 @@
 """Reads of orders."""
 
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from holdfast.db.pages import Page, Span, after_prefix
+from holdfast.db.pages import newest as newest_of
 from holdfast.kernel.errors import NotFound
+from holdfast.kernel.ids import floor_id
 from holdfast.orders.models import Order, OrderLine
 from holdfast.orders.states import PUBLIC
 
@@ -23,6 +30,14 @@ def owned(order_id: UUID, token_sha256: str) -> Order:
     return order
 
 
+def of_token(token_sha256: str) -> Order:
+    """An order by the hash of its lookup token. Raises NotFound."""
+    order = Order.objects.filter(token_sha256=token_sha256).first()
+    if order is None:
+        raise NotFound("There is no such order.")
+    return order
+
+
 def of_cart(cart_id: UUID) -> Order | None:
     """The order that a cart became."""
     return Order.objects.filter(cart_id=cart_id).first()
@@ -38,6 +53,11 @@ def lines(order_id: UUID) -> list[OrderLine]:
     return list(OrderLine.objects.filter(order_id=order_id).order_by("position"))
 
 
+def lines_of(order_ids: Iterable[UUID]) -> list[OrderLine]:
+    """The lines of several orders."""
+    return list(OrderLine.objects.filter(order_id__in=list(order_ids)).order_by("order_id", "position"))
+
+
 def newest(*, before: UUID | None, limit: int) -> list[Order]:
     """A page of orders, newest first."""
     query = Order.objects.order_by("-id")
@@ -51,3 +71,60 @@ def public_status(order: Order, *, captured_minor: int, refunded_minor: int) -> 
     if order.state == "closed":
         return "paid"
     return PUBLIC[order.state]
+
+
+# -- For staff --------------------------------------------------------------------------------------------------------
+
+
+def page(span: Span, *, states: Collection[str] = (), among: Any = None) -> Page[Order]:
+    """Orders with their contacts, newest first; in some states, or among the ids of a subquery."""
+    table = Order.objects.select_related("contact")
+    if not states and among is None:
+        return newest_of(table, span)
+    wanted = table.filter(state__in=states) if states else table
+    return newest_of(table, span, wanted=wanted if among is None else wanted.filter(pk__in=among))
+
+
+def listed(order_ids: Iterable[UUID]) -> list[Order]:
+    """These orders with their contacts, newest first."""
+    return list(Order.objects.select_related("contact").filter(pk__in=set(order_ids)).order_by("-id"))
+
+
+def whole(order_id: UUID) -> Order:
+    """One order with its contact. Raises NotFound."""
+    order = Order.objects.select_related("contact").filter(pk=order_id).first()
+    if order is None:
+        raise NotFound("There is no such order.")
+    return order
+
+
+def named(word: str, *, limit: int) -> list[UUID]:
+    """Orders by the beginning of their number, by the shop's own id, or by our id; newest first."""
+    found = set(Order.objects.filter(external_id=word).values_list("pk", flat=True))
+    number = word.upper()
+    if len(number) > 5 and "-" not in number:
+        number = f"{number[:5]}-{number[5:]}"
+    rows = Order.objects.filter(number__gte=number, number__lt=after_prefix(number)).order_by("number")
+    return sorted({*found, *rows.values_list("pk", flat=True)[:limit]}, reverse=True)[:limit]
+
+
+def of_contacts(contact_ids: Iterable[UUID], *, limit: int) -> list[UUID]:
+    """Orders of these contacts, newest first."""
+    rows = Order.objects.filter(contact_id__in=set(contact_ids)).order_by("-id")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def numbers(order_ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Order numbers by id."""
+    return dict(Order.objects.filter(pk__in={id for id in order_ids if id}).values_list("pk", "number"))
+
+
+def states_of_newest(*, since: datetime, limit: int) -> dict[str, int]:
+    """How many of the newest orders are in which state."""
+    rows = Order.objects.filter(pk__gte=floor_id(since)).order_by("-pk").values_list("state", flat=True)
+    return dict(Counter(rows[:limit]))
+
+
+def oldest(states: Collection[str], *, limit: int) -> list[Order]:
+    """The orders that have been in one of these states longest, of those that the expiry loop still looks at."""
+    return list(Order.objects.filter(state__in=states, due_at__isnull=False).order_by("due_at")[:limit])

@@ -1,11 +1,13 @@
 """Writes of orders. An order is placed once from a cart or an external id; after that only its state moves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.db.moves import Cause, lock, move
+from holdfast.db import writes
+from holdfast.db.moves import Cause, lock, lock_all, move
+from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import readable_code
 from holdfast.orders.models import Order, OrderLine
 from holdfast.orders.states import ORDER
@@ -29,7 +31,7 @@ def place(
     now: datetime,
 ) -> Order:
     """Write the order with its immutable snapshot and lines; from the commit on, money can arrive for it."""
-    order = Order.objects.create(
+    order = Order(
         id=id,
         merchant_id=merchant_id,
         number=new_number(),
@@ -46,13 +48,23 @@ def place(
         expires_at=expires_at,
         due_at=expires_at,
     )
-    OrderLine.objects.bulk_create(lines)
+    writes.insert(order)
+    writes.insert_all(lines)
     return order
 
 
 def lock_order(order_id: UUID) -> Order:
     """The order under its lock: the lock on everything that is paid for it. Raises NotFound, Busy."""
     return lock(Order.objects.all(), order_id, "order")
+
+
+def lock_orders(order_ids: Iterable[UUID]) -> dict[UUID, Order]:
+    """Orders by id under their locks, taken in the order of ids. Raises NotFound when one is not there, Busy."""
+    wanted = set(order_ids)
+    found = lock_all(Order.objects.all(), wanted)
+    if wanted - found.keys():
+        raise NotFound("There is no such order.")
+    return found
 
 
 def go(order: Order, target: str, *, cause: Cause, **changes: Any) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import F
 
-from holdfast.db import due
+from holdfast.db import due, writes
 from holdfast.kernel import limits
 from holdfast.outbox.models import Message
 
@@ -13,7 +13,7 @@ from holdfast.outbox.models import Message
 def write(*, merchant_id: UUID, topic: str, cause: str, order_id: UUID, now: datetime) -> None:
     """Something to tell a customer, in the transaction of its cause; a second one for the same cause is not written."""
     row = Message(merchant_id=merchant_id, topic=topic, cause=cause, order_id=order_id, due_at=due.DatabaseNow(), created_at=now)
-    Message.objects.bulk_create([row], ignore_conflicts=True)
+    writes.insert(row, or_ignore=True)
 
 
 def sent(message_id: UUID, *, now: datetime) -> None:

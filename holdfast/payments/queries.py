@@ -1,10 +1,12 @@
 """Reads of payments."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
+from holdfast.db.pages import MANY, Page, Span, newest
 from holdfast.kernel.errors import NotFound
 from holdfast.payments.models import Fact, Operation, Payment
 from holdfast.payments.states import IN_FLIGHT
@@ -18,12 +20,11 @@ def get(payment_id: UUID) -> Payment:
     return payment
 
 
-def find(*, account_id: UUID, provider_id: str | None, reference: UUID | None) -> tuple[Payment | None, Payment | None]:
-    """The attempts that a report names: by the provider's id with that account, and by our reference. They should agree."""
-    either = Q(pk=reference) | (Q(account_id=account_id, provider_id=provider_id) if provider_id else Q(pk=None))
-    rows = list(Payment.objects.filter(either))
-    by_id = next((row for row in rows if provider_id and (row.account_id, row.provider_id) == (account_id, provider_id)), None)
-    return by_id, next((row for row in rows if row.pk == reference), None)
+def find(*, references: Iterable[UUID], names: Iterable[tuple[UUID, str]]) -> list[Payment]:
+    """Attempts by our reference, or by the provider's id with an account."""
+    pairs = set(names)
+    by_name = Q(account_id__in={account for account, _ in pairs}, provider_id__in={name for _, name in pairs})
+    return list(Payment.objects.filter(Q(pk__in=set(references)) | by_name))
 
 
 def in_flight(order_id: UUID) -> Payment | None:
@@ -41,21 +42,23 @@ def holds_money(order_id: UUID) -> bool:
     return Fact.objects.filter(payment__order_id=order_id, kind__in=("capture", "unapplied")).exists()
 
 
-def belongs_to_another(payment: Payment, object_id: str) -> bool:
-    """Is this provider object's money already known as that of another attempt (not of one that came late for this one)?"""
-    facts = Fact.objects.filter(account_id=payment.account_id, object_id=object_id).exclude(payment=payment)
-    return facts.exclude(payment__late_of=payment).exists()
-
-
-def known_of_object(payment: Payment, object_id: str, currency: str) -> dict[str, int]:
-    """What is known of one provider object's money in a currency, by kind (capture, unapplied), in minor units."""
-    facts = Fact.objects.filter(account_id=payment.account_id, object_id=object_id, currency=currency)
-    return dict(facts.filter(kind__in=("capture", "unapplied")).values_list("kind", "amount_minor"))
+def facts(payment_ids: Iterable[UUID], objects: Iterable[tuple[UUID, str]]) -> list[Fact]:
+    """What is known of these attempts, and of these provider objects whichever attempt they belong to."""
+    pairs = set(objects)
+    of_object = Q(
+        account_id__in={account for account, _ in pairs}, kind__in=Fact.Kind.values, object_id__in={name for _, name in pairs}
+    )
+    return list(Fact.objects.filter(Q(payment_id__in=list(payment_ids)) | of_object))
 
 
 def of_order(order_id: UUID) -> list[Payment]:
     """All attempts for an order, oldest first."""
     return list(Payment.objects.filter(order_id=order_id).order_by("id"))
+
+
+def of_orders(order_ids: Iterable[UUID]) -> list[Payment]:
+    """All attempts for several orders, oldest first."""
+    return list(Payment.objects.filter(order_id__in=list(order_ids)).order_by("id"))
 
 
 def money_of(order_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
@@ -73,3 +76,47 @@ def operation(operation_id: UUID) -> Operation:
 def operation_of(payment_id: UUID, kind: str) -> Operation | None:
     """What was asked of the provider for an attempt, by kind."""
     return Operation.objects.select_related("payment").filter(payment_id=payment_id, kind=kind).first()
+
+
+# -- For staff --------------------------------------------------------------------------------------------------------
+
+
+def page(span: Span, *, states: Collection[str] = (), provider: str = "") -> Page[Payment]:
+    """Attempts with their orders, newest first."""
+    table = Payment.objects.select_related("order")
+    wanted = table.filter(state__in=states) if states else table
+    wanted = wanted.filter(provider=provider) if provider else wanted
+    return newest(table, span, wanted=None if wanted is table else wanted)
+
+
+def listed(payment_ids: Iterable[UUID]) -> list[Payment]:
+    """These attempts with their orders, newest first."""
+    return list(Payment.objects.select_related("order").filter(pk__in=set(payment_ids)).order_by("-id"))
+
+
+def orders_in(states: Collection[str]) -> QuerySet[Any]:
+    """Ids of orders that have an attempt in one of these states, as a subquery."""
+    return Payment.objects.filter(state__in=states).values("order_id")
+
+
+def named(word: str, *, account_ids: Iterable[UUID], limit: int) -> list[Payment]:
+    """Attempts by the provider's id of the session, or of the money (charge, intent)."""
+    accounts = list(account_ids)
+    facts = Fact.objects.filter(account_id__in=accounts, kind__in=Fact.Kind.values, object_id=word)
+    found = Payment.objects.filter(account_id__in=accounts, provider_id=word).values_list("pk", flat=True)
+    return listed([*found[:limit], *facts.values_list("payment_id", flat=True)[:limit]])
+
+
+def attempts_of(order_ids: Iterable[UUID], *, limit: int = MANY) -> list[Payment]:
+    """The attempts for these orders, oldest first."""
+    return list(Payment.objects.filter(order_id__in=set(order_ids)).order_by("id")[:limit])
+
+
+def facts_of(payment_ids: Iterable[UUID], *, limit: int = MANY) -> list[Fact]:
+    """The money that a provider confirmed for these attempts, in the order in which we learned it."""
+    return list(Fact.objects.filter(payment_id__in=set(payment_ids)).order_by("id")[:limit])
+
+
+def operations_of(payment_ids: Iterable[UUID], *, limit: int = MANY) -> list[Operation]:
+    """What was asked of the provider for these attempts, oldest first."""
+    return list(Operation.objects.filter(payment_id__in=set(payment_ids)).order_by("id")[:limit])

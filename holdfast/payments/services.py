@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
-from holdfast.db import due, payloads
+from holdfast.db import due, payloads, writes
 from holdfast.db.moves import Cause, move
 from holdfast.kernel import limits
 from holdfast.kernel.ids import new_id
+from holdfast.payments.facts import Facts
 from holdfast.payments.models import Fact, Operation, Payment
 from holdfast.payments.states import OPERATION, PAYMENT
 
@@ -34,7 +33,7 @@ def start(
     now: datetime,
 ) -> Payment:
     """A new attempt. The database allows one in flight per order (`payments_one_in_flight`)."""
-    return Payment.objects.create(
+    payment = Payment(
         id=id,
         merchant_id=merchant_id,
         order_id=order_id,
@@ -48,6 +47,8 @@ def start(
         moved=cause.as_json(),
         created_at=now,
     )
+    writes.insert(payment)
+    return payment
 
 
 def intend(payment: Payment, *, kind: str, request: Mapping[str, Any], now: datetime) -> Operation:
@@ -56,7 +57,7 @@ def intend(payment: Payment, *, kind: str, request: Mapping[str, Any], now: date
     The key comes from the attempt's own id, so that no retry can mean a second attempt.
     """
     exact = payloads.store(payment.merchant_id, "request", payloads.canonical(request))
-    return Operation.objects.create(
+    operation = Operation(
         merchant_id=payment.merchant_id,
         payment=payment,
         kind=kind,
@@ -66,6 +67,8 @@ def intend(payment: Payment, *, kind: str, request: Mapping[str, Any], now: date
         intended_at=now,
         due_at=due.after(limits.RECOVERY_AFTER),
     )
+    writes.insert(operation)
+    return operation
 
 
 def operation_key(payment_id: UUID, kind: str) -> str:
@@ -76,7 +79,8 @@ def operation_key(payment_id: UUID, kind: str) -> str:
 def settle(operation: Operation, outcome: str, *, error: str = "", now: datetime) -> None:
     """Note how a try of an operation ended. succeeded and declined are final; the others are asked about again.
 
-    A try that was certainly not sent says nothing about an earlier one that stayed without an answer.
+    A try that was certainly not sent says nothing about an earlier one that stayed without an answer. When another process has
+    settled it since it was read, that stands.
     """
     if operation.state in FINAL:
         return
@@ -85,7 +89,10 @@ def settle(operation: Operation, outcome: str, *, error: str = "", now: datetime
     if operation.state != outcome:
         OPERATION.check(operation.state, outcome)
     final = outcome in FINAL
-    Operation.objects.filter(pk=operation.pk, state=operation.state).update(
+    writes.change(
+        operation,
+        was=operation.state,
+        or_leave=True,
         state=outcome,
         error=error[:2000],
         answered_at=now if final else None,
@@ -103,13 +110,12 @@ def learn(payment: Payment, **known: Any) -> None:
     """Note what the provider told of an attempt besides its state (its id, where to pay, its own word)."""
     changed = {name: value for name, value in known.items() if getattr(payment, name) != value}
     if changed:
-        Payment.objects.filter(pk=payment.pk).update(**changed)
-        for name, value in changed.items():
-            setattr(payment, name, value)
+        writes.change(payment, **changed)
 
 
 def record_fact(
     payment: Payment,
+    facts: Facts,
     *,
     kind: str,
     object_id: str,
@@ -121,9 +127,9 @@ def record_fact(
     now: datetime,
 ) -> int:
     """What the provider confirmed of one object so far. Returns by how much our knowledge grew (0: nothing new)."""
-    known = Fact.objects.filter(account_id=payment.account_id, kind=kind, object_id=object_id).first()
+    known = facts.find(payment, kind, object_id)
     if known is None:
-        Fact.objects.create(
+        known = Fact(
             merchant_id=payment.merchant_id,
             payment=payment,
             account_id=payment.account_id,
@@ -136,23 +142,14 @@ def record_fact(
             occurred_at=occurred_at,
             learned_at=now,
         )
+        writes.insert(known)
+        facts.add(known)
         return amount_minor
     growth = amount_minor - known.amount_minor
     if growth <= 0:
         return 0
-    Fact.objects.filter(pk=known.pk).update(amount_minor=amount_minor)
+    writes.change(known, amount_minor=amount_minor)
     return growth
-
-
-def knows_capture(payment: Payment, object_id: str) -> bool:
-    """Has this attempt taken this object's money already?"""
-    return Fact.objects.filter(payment=payment, kind="capture", object_id=object_id).exists()
-
-
-def captured_minor(payment_id: UUID) -> int:
-    """The sum of the confirmed captures: derived, never incremented."""
-    total: int | None = Fact.objects.filter(payment_id=payment_id, kind="capture").aggregate(n=Sum("amount_minor"))["n"]
-    return total or 0
 
 
 def late_money(dead: Payment, *, object_id: str, amount_minor: int, cause: Cause, now: datetime) -> Payment:
@@ -160,7 +157,7 @@ def late_money(dead: Payment, *, object_id: str, amount_minor: int, cause: Cause
     known = Payment.objects.filter(account_id=dead.account_id, provider_id=object_id).first()
     if known is not None:
         return known
-    return Payment.objects.create(
+    payment = Payment(
         id=new_id(),
         merchant_id=dead.merchant_id,
         order_id=dead.order_id,
@@ -178,12 +175,14 @@ def late_money(dead: Payment, *, object_id: str, amount_minor: int, cause: Cause
         expires_at=dead.expires_at,
         created_at=now,
     )
+    writes.insert(payment)
+    return payment
 
 
 def supersede(payment: Payment, *, now: datetime) -> None:
     """Another attempt may begin beside this one in doubt; it is asked about all the same."""
-    Payment.objects.filter(pk=payment.pk, superseded_at__isnull=True).update(superseded_at=now)
-    payment.superseded_at = payment.superseded_at or now
+    if payment.superseded_at is None:
+        writes.change(payment, superseded_at=now)
 
 
 def ask_again(payment_id: UUID, *, attempts: int) -> None:

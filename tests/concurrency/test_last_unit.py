@@ -1,16 +1,16 @@
 """Two buyers want the last one. One gets it, the other is told at once, and no money of theirs is touched."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import models
+from django.db.models import F
 
-from holdfast.db.moves import lock
 from holdfast.idempotency.services import Answer
 from holdfast.inventory import services as inventory
+from holdfast.inventory.models import Stock
 from holdfast.inventory.services import InsufficientStock
 from tests import build
 from tests.conftest import in_parallel
@@ -71,7 +71,7 @@ def test_without_lock_and_constraint_the_last_one_is_sold_twenty_times(
     crowd: Any, shop: Any, gateway: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Control of S-01: the race is real. Everybody reads "one left" before anybody writes."""
-    monkeypatch.setattr(inventory, "lock_all", _look_without_lock(BUYERS))
+    monkeypatch.setattr(inventory, "_take", _look_without_lock(BUYERS))
     with crowd.as_owner() as connection:
         connection.execute("ALTER TABLE inventory_stock DROP CONSTRAINT inventory_available_not_negative")
     leave(crowd, "Mug", 1)
@@ -87,7 +87,7 @@ def test_without_the_lock_the_database_still_refuses(
     crowd: Any, shop: Any, gateway: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S-14, control with one wall: whoever bypasses the lock meets the constraint, and the caller the same clear answer."""
-    monkeypatch.setattr(inventory, "lock_all", _look_without_lock(BUYERS))
+    monkeypatch.setattr(inventory, "_take", _look_without_lock(BUYERS))
     leave(crowd, "Mug", 1)
     carts = [build.basket(shop, MUG=1) for _ in range(BUYERS)]
     told = driving.tally(type(each).__name__ for each in in_parallel(BUYERS, lambda i: build.check_out(shop, carts[i])))
@@ -98,15 +98,18 @@ def test_without_the_lock_the_database_still_refuses(
 
 
 def _look_without_lock(count: int) -> Any:
-    """`lock_all` without FOR UPDATE; nobody goes on before everybody has looked."""
+    """Look, decide, write, and no lock; nobody goes on before everybody has looked."""
     everybody_has_looked = threading.Barrier(count)
 
-    def look(query: models.QuerySet[Any], keys: Iterable[UUID]) -> dict[UUID, Any]:
-        rows = {row.pk: row for row in query.filter(pk__in=set(keys))}
+    def take(wanted: Mapping[UUID, int]) -> None:
+        left = {row.pk: row.on_hand - row.reserved for row in Stock.objects.filter(pk__in=wanted)}
         everybody_has_looked.wait(driving.PATIENCE_S)
-        return rows
+        for stock_id, quantity in wanted.items():
+            if left[stock_id] < quantity:
+                raise InsufficientStock(available=left[stock_id], wanted=quantity)
+            Stock.objects.filter(pk=stock_id).update(reserved=F("reserved") + quantity)
 
-    return look
+    return take
 
 
 # -- Deadlock ---------------------------------------------------------------------------------------------------------
@@ -130,15 +133,15 @@ def test_without_the_order_two_orders_deadlock(crowd: Any, shop: Any, monkeypatc
     """Control: rows locked in the order of the cart's lines. The one that PostgreSQL kills is told to try again."""
     pairs, both_have_one = 5, threading.Barrier(2)
 
-    def one_by_one(query: models.QuerySet[Any], keys: Iterable[UUID]) -> dict[UUID, Any]:
-        first, second = keys
-        rows = {first: lock(query, first, "stock")}
+    def one_by_one(wanted: Mapping[UUID, int]) -> None:
+        first, second = wanted
+        Stock.objects.filter(pk=first).update(reserved=F("reserved") + 1)
         both_have_one.wait(driving.PATIENCE_S)
-        return rows | {second: lock(query, second, "stock")}
+        Stock.objects.filter(pk=second).update(reserved=F("reserved") + 1)
 
     with crowd.as_owner() as connection:
         connection.execute(f"ALTER DATABASE {crowd.name} SET deadlock_timeout = '20ms'")
-    monkeypatch.setattr(inventory, "lock_all", one_by_one)
+    monkeypatch.setattr(inventory, "_take", one_by_one)
     deadlocks = 0
     for _ in range(pairs):
         carts = [build.basket(shop, MUG=1, CUP=1), build.basket(shop, CUP=1, MUG=1)]

@@ -12,7 +12,6 @@ from holdfast.flows import questions, recovery, reports, webhooks
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order
 from holdfast.payments import services as payments
-from holdfast.payments.models import Fact
 from holdfast.providers import registry
 from tests import build
 from tests.conftest import in_parallel
@@ -94,15 +93,14 @@ def test_without_the_lock_of_the_order_callers_run_into_each_other(world: World)
     world.hear()
     ways = ways_to_learn(world)
     everybody_has_looked = threading.Barrier(PATHS)
-    real = Fact.objects.create
+    real = payments.record_fact
 
-    def create(**columns: Any) -> Fact:
+    def record_fact(*said: Any, **more: Any) -> int:
         everybody_has_looked.wait(driving.PATIENCE_S)
-        return real(**columns)
+        return real(*said, **more)
 
-    world.patch.setattr(orders, "lock_order", lambda order_id: Order.objects.get(pk=order_id))
-    world.patch.setattr(payments, "learn", lambda payment, **known: None)  # its UPDATE is a lock, too
-    world.patch.setattr(Fact.objects, "create", create)
+    world.patch.setattr(orders, "lock_orders", lambda keys: {row.pk: row for row in Order.objects.filter(pk__in=keys)})
+    world.patch.setattr(payments, "record_fact", record_fact)
     told = in_parallel(PATHS, lambda i: (ways[0], ways[1])[i % 2]())
     errors = driving.tally(type(each).__name__ for each in told if isinstance(each, Exception))
     print(f"\ncontrol, no lock on the order: {errors} of {PATHS} callers")

@@ -307,9 +307,16 @@ def _account_at(world: World, address: str) -> None:
 # -- Webhooks ---------------------------------------------------------------------------------------------------------
 
 
+@reaches("webhooks.apply_together")
+def applying_events_together(world: World) -> Plan:
+    _heard(world)
+    return Plan(webhooks.work, world.finish)
+
+
 @reaches("webhooks.apply")
 def applying_an_event(world: World) -> Plan:
     _heard(world)
+    _one_by_one(world)
     return Plan(webhooks.work, world.finish)
 
 
@@ -325,6 +332,7 @@ def trying_an_event_after_a_death(world: World) -> Plan:
 def failing_once_on_an_event(world: World) -> Plan:
     """S-69."""
     _heard(world)
+    _one_by_one(world)
     adapter = registry.provider("stripe")
     world.patch.setattr(adapter, "read", _once(adapter.read, RuntimeError("a bad moment")))
     return Plan(webhooks.work, world.finish)
@@ -333,8 +341,14 @@ def failing_once_on_an_event(world: World) -> Plan:
 @reaches("webhooks.postpone")
 def finding_the_order_locked(world: World) -> Plan:
     _heard(world)
-    world.patch.setattr(reports, "record", _once(reports.record, Busy()))
+    _one_by_one(world)
+    world.patch.setattr(reports, "record_all", _once(reports.record_all, Busy()))
     return Plan(webhooks.work, world.finish)
+
+
+def _one_by_one(world: World) -> None:
+    """As if none of the events could be applied with the others."""
+    world.patch.setattr(webhooks, "_handle_together", lambda merchant_id, claims, *, now: claims)
 
 
 def _heard(world: World) -> None:

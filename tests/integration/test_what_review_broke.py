@@ -323,7 +323,7 @@ def test_a_statement_that_takes_too_long_counts_as_a_failed_try(database, gatewa
             cursor.execute("SET LOCAL statement_timeout = 20")
             cursor.execute("SELECT pg_sleep(1)")
 
-    monkeypatch.setattr(reports, "record", slow)
+    monkeypatch.setattr(reports, "record_all", slow)
     webhooks.work()
     assert database.rows("SELECT state, attempts, failures FROM inbox_event") == [("waiting", 1, 1)]
 

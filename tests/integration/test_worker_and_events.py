@@ -11,6 +11,7 @@ from holdfast.flows.questions import Question
 from holdfast.kernel import limits
 from holdfast.kernel.faults import Crash
 from holdfast.kernel.ids import new_id
+from holdfast.orders import services as orders
 from holdfast.providers import registry
 from tests.crash.world import World
 from tests.integration import driving
@@ -90,7 +91,7 @@ def test_a_locked_order_after_a_death_is_not_another_death(world: World) -> None
     due.claim("events")  # and the worker dies
     with world.database.as_owner() as connection, connection.transaction():
         connection.execute("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", [world.order_id])
-        world.patch.setattr("holdfast.flows.reports.orders.lock_order", _impatient_lock)
+        world.patch.setattr(orders, "lock_orders", _impatient_lock)
         for _ in range(limits.EVENT_DEATHS + 3):
             events_due(world)
             assert webhooks.work() == 1
@@ -106,7 +107,7 @@ def test_a_locked_order_is_not_a_failed_try(world: World) -> None:
     driving.receive(world.database, world.shop, paid_event(world))
     with world.database.as_owner() as connection, connection.transaction():
         connection.execute("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", [world.order_id])
-        world.patch.setattr("holdfast.flows.reports.orders.lock_order", _impatient_lock)
+        world.patch.setattr(orders, "lock_orders", _impatient_lock)
         for _ in range(limits.EVENT_TRIES + 2):
             events_due(world)
             assert webhooks.work() == 1
@@ -116,16 +117,16 @@ def test_a_locked_order_is_not_a_failed_try(world: World) -> None:
     assert (states(world), world.state) == ({"done": 1}, "paid")
 
 
-def _impatient_lock(order_id: Any) -> Any:
-    """`lock_order` with a lock timeout of a moment instead of three seconds."""
+def _impatient_lock(order_ids: Any) -> Any:
+    """`lock_orders` with a lock timeout of a moment instead of three seconds."""
     from django.db import connection
 
-    from holdfast.db.moves import lock
+    from holdfast.db.moves import lock_all
     from holdfast.orders.models import Order
 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '20ms'")
-    return lock(Order.objects.all(), order_id, "order")
+    return lock_all(Order.objects.all(), order_ids)
 
 
 def test_a_transient_failure_is_tried_again_and_a_done_event_is_not(world: World) -> None:
@@ -134,7 +135,7 @@ def test_a_transient_failure_is_tried_again_and_a_done_event_is_not(world: World
     event = paid_event(world)
     driving.receive(world.database, world.shop, event)
     tries = []
-    real = reports.record
+    real = reports.record_all
 
     def record(*said: Any, **more: Any) -> Any:
         tries.append(said)
@@ -142,7 +143,7 @@ def test_a_transient_failure_is_tried_again_and_a_done_event_is_not(world: World
             raise RuntimeError("a bad moment")
         return real(*said, **more)
 
-    world.patch.setattr(reports, "record", record)
+    world.patch.setattr(reports, "record_all", record)
     for expected in ("waiting", "waiting", "done"):
         events_due(world)
         webhooks.work()
@@ -162,7 +163,7 @@ def test_an_event_that_fails_for_ever_is_parked_and_can_be_seen(world: World) ->
     def broken(*said: Any, **more: Any) -> Any:
         raise RuntimeError("no way")
 
-    world.patch.setattr(reports, "record", broken)
+    world.patch.setattr(reports, "record_all", broken)
     for _ in range(limits.EVENT_TRIES):
         assert states(world) in ({"received": 1}, {"waiting": 1})
         events_due(world)

@@ -1,0 +1,324 @@
+"""Writes that go to the database together: gathered while a flow decides, sent in one round trip before the next read or commit.
+
+A service says `insert`, `change` or `add`; inside `gathering` (every `writing` transaction is) the rows wait and are sent as one
+statement per table, prepared once per connection. Any other statement of the transaction sends them first, so nobody ever
+reads around his own writes: gathering changes the number of round trips and nothing else. Outside of it each write is sent at
+once. What a constraint refuses is raised when the writes are sent, inside the same transaction.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, models
+
+from holdfast.db.clock import DatabaseNow
+from holdfast.kernel.errors import Conflict
+
+Model = type[models.Model]
+
+
+class Overtaken(Conflict):
+    """The row has moved on since it was read."""
+
+
+def insert(row: models.Model, *, or_ignore: bool = False) -> None:
+    """A new row. With `or_ignore` a row that a unique constraint refuses is left out in silence."""
+    values = {column.attname: getattr(row, column.attname) for column in _columns(type(row))}
+    pending = _pending()
+    pending.insert(type(row), row.pk, or_ignore, values)
+    row._state.adding, row._state.db = False, connection.alias
+    pending.send_unless_gathering()
+
+
+def insert_all(rows: Sequence[models.Model]) -> None:
+    """New rows, in this order."""
+    for row in rows:
+        insert(row)
+
+
+def change(row: models.Model, *, was: str | None = None, or_leave: bool = False, **values: Any) -> None:
+    """New values for columns of a row, on the row at once. With `was` the row has to be in that state still.
+
+    Raises Overtaken, when it is sent, if the row is not there or not in that state; with `or_leave` it is left as it is then.
+    """
+    pending = _pending()
+    for name, value in values.items():
+        setattr(row, name, value)
+    pending.change(type(row), row.pk, _Guard(was, or_leave), values)
+    pending.send_unless_gathering()
+
+
+def add(model: Model, key: UUID, **deltas: int) -> None:
+    """Add to counters of a row. Locks it last of all, in the order of ids, so that it is held for the fewest round trips."""
+    pending = _pending()
+    sums = pending.sums.setdefault((model, tuple(deltas)), {})
+    known = sums.get(key, [0] * len(deltas))
+    sums[key] = [a + b for a, b in zip(known, deltas.values(), strict=True)]
+    pending.send_unless_gathering()
+
+
+@contextmanager
+def gathering() -> Iterator[None]:
+    """Gather until the end of the block, which is inside the transaction; after an error what waits is forgotten with it."""
+    pending = _LOCAL.pending = _Pending(gathering=True)
+    try:
+        with connection.execute_wrapper(pending.before_statement):
+            yield
+            pending.send(counters=True)
+    finally:
+        _LOCAL.pending = _Pending(gathering=False)
+
+
+# -- What waits -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """The state that a row has to be in to be changed; whether another one is an error."""
+
+    was: str | None
+    or_leave: bool
+
+
+@dataclass(eq=False)
+class _Insert:
+    """Rows of one table, in the order of its columns."""
+
+    model: Model
+    clock: tuple[str, ...]
+    or_ignore: bool
+    rows: list[list[Any]] = field(default_factory=list)
+
+    def statement(self) -> str:
+        return _insert_sql(self.model, self.clock, self.or_ignore)
+
+    def parameters(self) -> list[Any]:
+        return [column.array(values) for column, values in zip(_columns(self.model), zip(*self.rows, strict=True), strict=True)]
+
+    def expected(self) -> int:
+        return -1 if self.or_ignore else len(self.rows)
+
+
+@dataclass(eq=False)
+class _Update:
+    """Changes of the same columns of one table: `[id, (was,) value, …]`."""
+
+    model: Model
+    names: tuple[str, ...]
+    clock: tuple[str, ...]
+    moves: bool
+    or_leave: bool
+    rows: list[list[Any]] = field(default_factory=list)
+
+    def taken_back(self, key: UUID) -> dict[str, Any]:
+        """The values of a row that waits here; it waits here no more."""
+        row = next(row for row in self.rows if row[0] == key)
+        self.rows.remove(row)
+        return dict(zip(self.names, row[-len(self.names) :], strict=True))
+
+    def statement(self) -> str:
+        return _update_sql(self.model, self.names, self.clock, self.moves)
+
+    def parameters(self) -> list[Any]:
+        columns = [_column(self.model, name) for name in ("id", *(["state"] if self.moves else []), *self.names)]
+        return [column.array(values) for column, values in zip(columns, zip(*self.rows, strict=True), strict=True)]
+
+    def expected(self) -> int:
+        return -1 if self.or_leave else len(self.rows)
+
+
+class _Pending:
+    """The writes of one transaction that were not sent yet, in the order in which their groups began."""
+
+    def __init__(self, *, gathering: bool) -> None:
+        self.gathering = gathering
+        self._clear()
+        self.sums: dict[tuple[Model, tuple[str, ...]], dict[UUID, list[int]]] = {}
+
+    def _clear(self) -> None:
+        self.groups: dict[Any, Any] = {}
+        self.fresh: dict[tuple[Model, UUID], list[Any]] = {}
+        self.changed: dict[tuple[Model, UUID], _Update] = {}
+
+    def group(self, kind: Callable[..., Any], *key: Any) -> Any:
+        found = self.groups.get((kind, *key))
+        if found is None:
+            found = self.groups[kind, *key] = kind(*key)
+        return found
+
+    def insert(self, model: Model, key: UUID, or_ignore: bool, values: Mapping[str, Any]) -> None:
+        row = self.fresh[model, key] = [*values.values()]
+        self.group(_Insert, model, _clock(values), or_ignore).rows.append(row)
+
+    def change(self, model: Model, key: UUID, guard: "_Guard", values: Mapping[str, Any]) -> None:
+        """One change of a row waits at a time. What was learned just before a move goes along with it; a row that waits to be
+        inserted is inserted as it is now; otherwise the first is sent before the second, so that each move is told."""
+        was, fresh, earlier = guard.was, self.fresh.get((model, key)), self.changed.get((model, key))
+        if fresh is not None and was is None and not _clock(values):
+            places = {column.attname: place for place, column in enumerate(_columns(model))}
+            for name, value in values.items():
+                fresh[places[name]] = value
+            return
+        if earlier is not None and was is not None and not earlier.moves and not self._inserts_since(earlier):
+            values = {**earlier.taken_back(key), **values}
+            self.changed.pop((model, key))
+        elif fresh is not None or earlier is not None:
+            self.send()
+        group = self.group(_Update, model, tuple(values), _clock(values), was is not None, guard.or_leave)
+        group.rows.append([key, *([was] if was is not None else []), *values.values()])
+        self.changed[model, key] = group
+
+    def _inserts_since(self, earlier: _Update) -> bool:
+        """Were rows of the same table added after it? One of them may need the change to be made first (a unique index)."""
+        later = [*self.groups.values()]
+        return any(isinstance(group, _Insert) and group.model is earlier.model for group in later[later.index(earlier) :])
+
+    def before_statement(self, execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        """Whatever else is asked of the database sees what was written before. Counters wait on unless it is about them."""
+        self.send(counters=any(model._meta.db_table in sql for model, _ in self.sums))
+        return execute(sql, parameters, many, context)
+
+    def send_unless_gathering(self) -> None:
+        if not self.gathering:
+            self.send(counters=True)
+
+    def send(self, *, counters: bool = False) -> None:
+        work = [(group.statement(), group.parameters(), group.expected()) for group in self.groups.values() if group.rows]
+        self._clear()
+        if counters:
+            work += [statement for (model, names), rows in self.sums.items() for statement in _additions(model, names, rows)]
+            self.sums = {}
+        if work:
+            _send(work)
+
+
+class _Local(threading.local):
+    pending: _Pending | None = None
+
+
+_LOCAL = _Local()
+
+
+def _pending() -> _Pending:
+    if _LOCAL.pending is None:
+        _LOCAL.pending = _Pending(gathering=False)
+    return _LOCAL.pending
+
+
+# -- Sending ----------------------------------------------------------------------------------------------------------
+
+
+def _send(work: Sequence[tuple[str, list[Any], int]]) -> None:
+    """All statements in one round trip. Raises what the first refused one raises, and Overtaken for a row that was not there."""
+    connection.ensure_connection()
+    raw = connection.connection
+    began = time.monotonic()
+    with connection.wrap_database_errors:
+        with raw.pipeline():
+            cursors = [psycopg.Cursor(raw).execute(sql, parameters, prepare=True) for sql, parameters, _ in work]
+    if connection.queries_logged:
+        shares = f"{(time.monotonic() - began) / len(work):.3f}"
+        connection.queries_log.extend({"sql": sql, "time": shares} for sql, _, _ in work)
+    for cursor, (_, _, expected) in zip(cursors, work, strict=True):
+        if expected >= 0 and cursor.rowcount != expected:
+            raise Overtaken
+
+
+def _additions(model: Model, names: tuple[str, ...], rows: Mapping[UUID, list[int]]) -> Iterator[tuple[str, list[Any], int]]:
+    keys = sorted(rows)
+    table = model._meta.db_table
+    if len(keys) > 1:
+        yield f"SELECT 1 FROM {table} WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [keys], len(keys)
+    sets = ", ".join(f"{name} = t.{name} + v.{name}" for name in names)
+    arrays = ", ".join("%s::bigint[]" for _ in names)
+    sql = f"UPDATE {table} t SET {sets} FROM unnest(%s::uuid[], {arrays}) AS v (id, {', '.join(names)}) WHERE t.id = v.id"
+    yield sql, [keys, *([rows[key][place] for key in keys] for place in range(len(names)))], len(keys)
+
+
+# -- Statements -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column as a parameter: an array of its values, one by row."""
+
+    name: str
+    attname: str
+    type: str
+    convert: Callable[[Any], Any] | None
+
+    @property
+    def placeholder(self) -> str:
+        return f"{'%b' if self.type == 'bytea' else '%s'}::{self.type}[]"
+
+    def array(self, values: Sequence[Any]) -> list[Any]:
+        return [_plain(value, self.convert) for value in values]
+
+
+def _clock(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns whose time the database's clock decides."""
+    return tuple(name for name, value in values.items() if isinstance(value, DatabaseNow))
+
+
+def _plain(value: Any, convert: Callable[[Any], Any] | None) -> Any:
+    if isinstance(value, DatabaseNow):
+        return value.pause_s
+    return value if convert is None or value is None else convert(value)
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, cls=DjangoJSONEncoder)
+
+
+@cache
+def _columns(model: Model) -> list[_Column]:
+    return [_described(column) for column in model._meta.concrete_fields]
+
+
+@cache
+def _column(model: Model, name: str) -> _Column:
+    return _described(model._meta.get_field(name))
+
+
+def _described(column: Any) -> _Column:
+    converters: dict[str, Callable[[Any], Any]] = {"JSONField": _as_json, "BinaryField": bytes}
+    convert = converters.get(column.get_internal_type())
+    kind = column.db_type(connection).split("(")[0]
+    return _Column(column.column, column.attname, kind, convert)
+
+
+@cache
+def _insert_sql(model: Model, clock: tuple[str, ...], or_ignore: bool) -> str:
+    columns = _columns(model)
+    names = ", ".join(column.name for column in columns)
+    taken = ", ".join(_value(column, clock) for column in columns)
+    ignore = " ON CONFLICT DO NOTHING" if or_ignore else ""
+    return f"INSERT INTO {model._meta.db_table} ({names}) SELECT {taken} FROM {_unnested(columns, clock)}{ignore}"
+
+
+@cache
+def _update_sql(model: Model, names: tuple[str, ...], clock: tuple[str, ...], moves: bool) -> str:
+    changed = [_column(model, name) for name in names]
+    before = [_Column("key", "id", "uuid", None), *([_Column("was", "state", "varchar", None)] if moves else [])]
+    sets = ", ".join(f"{column.name} = {_value(column, clock)}" for column in changed)
+    still = " AND t.state = v.was" if moves else ""
+    return f"UPDATE {model._meta.db_table} t SET {sets} FROM {_unnested([*before, *changed], clock)} WHERE t.id = v.key{still}"
+
+
+def _unnested(columns: Sequence[_Column], clock: tuple[str, ...]) -> str:
+    """Times that the database's clock decides travel as seconds from now."""
+    arrays = ", ".join("%s::float8[]" if column.attname in clock else column.placeholder for column in columns)
+    return f"unnest({arrays}) AS v ({', '.join(column.name for column in columns)})"
+
+
+def _value(column: _Column, clock: tuple[str, ...]) -> str:
+    return f"holdfast_now() + make_interval(secs => v.{column.name})" if column.attname in clock else f"v.{column.name}"
