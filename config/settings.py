@@ -24,6 +24,7 @@ class Environment(BaseSettings):
     secret_key: SecretStr = SecretStr("")
     encryption_keys: SecretStr = SecretStr("")
     debug: bool = False
+    tls_proxy: bool = False
     allowed_hosts: str = "127.0.0.1,localhost"
     home: Path = BASE_DIR / ".holdfast"
     host: str = "127.0.0.1"
@@ -105,6 +106,7 @@ DEBUG = ENV.debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 INSTALLED_APPS = [
     "holdfast.console",
+    "holdfast.storefront",
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.contenttypes",
@@ -166,6 +168,8 @@ LANGUAGE_CODE = "en"
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = limits.MAX_BODY_BYTES
 SECURE_CONTENT_TYPE_NOSNIFF = True
+# Behind a proxy that ends TLS, its word says whether the browser's connection is secure: cookies and forms depend on it.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.tls_proxy else None
 LOGGING_CONFIG = None
 STATIC_URL = "/static/"
 # Files are served from where they lie in their packages: nothing has to be collected before a start. Their addresses carry a

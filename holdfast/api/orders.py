@@ -176,7 +176,7 @@ def get_order(request: HttpRequest, order_id: str, token: OrderToken = None) -> 
         "tax_minor": order.snapshot["totals"]["tax_minor"],
         "payments": [answers.payment_json(row) for row in attempts],
         "handovers": [_handover(row) for row in given],
-        "next": _next(order, latest, holds_money=any(row.captured_minor for row in attempts)),
+        "next": answers.next_step(order, latest, holds_money=any(row.captured_minor for row in attempts)),
     }
 
 
@@ -266,16 +266,3 @@ def _handover(row: Handover) -> dict[str, Any]:
         "tracking": row.tracking,
         "at": row.at,
     }
-
-
-def _next(order: Order, latest: PaymentRow | None, *, holds_money: bool) -> dict[str, str]:
-    """What to do, from where both machines stand."""
-    if holds_money and order.state in ("payment_failed", "expired", "cancelled"):
-        return {"action": "wait", "detail": "Your money came in after the order had ended. We are looking into it.", "url": ""}
-    if order.state == "payment_pending" and latest is not None and latest.state == "open" and latest.pay_url:
-        return {"action": "pay", "detail": "Pay on the provider's page.", "url": latest.pay_url}
-    if order.state in ("payment_pending", "payment_authorized", "capture_failed"):
-        return {"action": "wait", "detail": "We are checking with your bank.", "url": ""}
-    if order.state in ("payment_failed", "expired"):
-        return {"action": "pay_again", "detail": "It was not paid. Try again or pay another way.", "url": ""}
-    return {"action": "none", "detail": "", "url": ""}

@@ -55,6 +55,19 @@ def payment_json(payment: Payment) -> dict[str, Any]:
     }
 
 
+def next_step(order: Order, latest: Payment | None, *, holds_money: bool) -> dict[str, str]:
+    """What the customer does next (pay at `url`, wait, pay_again or none), from where order and latest attempt stand."""
+    if holds_money and order.state in ("payment_failed", "expired", "cancelled"):
+        return {"action": "wait", "detail": "Your money came in after the order had ended. We are looking into it.", "url": ""}
+    if order.state == "payment_pending" and latest is not None and latest.state == "open" and latest.pay_url:
+        return {"action": "pay", "detail": "Pay on the provider's page.", "url": latest.pay_url}
+    if order.state in ("payment_pending", "payment_authorized", "capture_failed"):
+        return {"action": "wait", "detail": "We are checking with your bank.", "url": ""}
+    if order.state in ("payment_failed", "expired"):
+        return {"action": "pay_again", "detail": "It was not paid. Try again or pay another way.", "url": ""}
+    return {"action": "none", "detail": "", "url": ""}
+
+
 def checkout(order: Order, payment: Payment) -> Answer:
     """201 once the provider has spoken, 202 while nobody knows: then the order is the place to look."""
     known = payment.state not in ("created", "unknown")

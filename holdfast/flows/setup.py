@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.catalog.models import Product, Variant
+from holdfast.customers.models import User
 from holdfast.db.tenancy import writing
 from holdfast.inventory import services as inventory
 from holdfast.inventory.models import Slot, Stock
 from holdfast.kernel.ids import new_token
 from holdfast.merchants import queries as merchants
 from holdfast.merchants.credentials import seal
-from holdfast.merchants.models import Account, ApiKey, Merchant
+from holdfast.merchants.models import Account, ApiKey, Host, Membership, Merchant
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Goods:
     variants: Sequence[tuple[str, str, int]]  # (sku, name, price in minor units)
     stock: int | None = None
     description: str = ""
+    meeting_point: str = ""
     slots: Sequence[tuple[datetime, datetime, int]] = ()
 
 
@@ -33,6 +35,26 @@ def found_merchant(*, slug: str, name: str, **settings: Any) -> Merchant:
     """A new merchant, or the one with this slug. Needs the owner's connection."""
     merchant, _ = Merchant.objects.using("owner").get_or_create(slug=slug, defaults={"name": name, **settings})
     return merchant
+
+
+def answer_to(*, merchant_id: UUID, host: str) -> None:
+    """Let browsers reach a merchant's shop under a name. Needs the owner's connection. A name that is taken stays as it is."""
+    Host.objects.using("owner").get_or_create(host=host.lower(), defaults={"merchant_id": merchant_id})
+
+
+def hire(*, merchant_id: UUID, email: str, password: str, role: str, now: datetime) -> User:
+    """A login for the console that works for a merchant. Needs the owner's connection: the application makes nobody staff.
+
+    Safe to repeat: a login that is there keeps its password, a membership its role.
+    """
+    users = User.objects.using("owner")
+    person = users.filter(email=email.strip().lower()).first()
+    if person is None:
+        person = User.objects.db_manager("owner").create_user(email, password, is_staff=True)
+    Membership.objects.using("owner").get_or_create(
+        merchant_id=merchant_id, user_id=person.pk, defaults={"role": role, "created_at": now}
+    )
+    return person
 
 
 def issue_key(*, merchant_id: UUID, kind: str, name: str, now: datetime, token: str = "") -> str:
@@ -74,6 +96,7 @@ def stock_up(*, merchant_id: UUID, goods: Goods, currency: str, now: datetime) -
             slug=goods.slug,
             name=goods.name,
             description=goods.description,
+            meeting_point=goods.meeting_point,
             created_at=now,
         )
         stock_id = _stock(merchant_id, "item", goods.name, goods.stock, now=now) if goods.stock is not None else None

@@ -1,0 +1,239 @@
+"""The cart: put in, change, take out, where it goes, and back from payment."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from holdfast.catalog import queries as catalog
+from holdfast.db.tenancy import reading
+from holdfast.flows import shopping
+from holdfast.kernel import clock, ids, limits
+from holdfast.kernel.errors import Conflict, HoldfastError, NotFound, Refused
+from holdfast.merchants.models import Merchant
+from holdfast.orders.models import Order
+from holdfast.orders.states import PUBLIC
+from holdfast.pricing.shipping import ELSEWHERE
+from holdfast.storefront import addresses, basket, languages, sentences, shop
+from holdfast.storefront.basket import Basket, Content
+from holdfast.storefront.door import page
+from holdfast.storefront.shelves import drawing, show_product
+from holdfast.storefront.shop import Shop
+
+
+class NothingChosen(Refused):
+    """Choose how many first."""
+
+
+@page("GET")
+def show(request: HttpRequest) -> HttpResponse:
+    """The cart with its totals; of a cart that is being paid, its order and the ways on."""
+    here = shop.of(request)
+    mine = basket.find(request, here)
+    told = {"shop": here, **basket.said(request)}
+    told["said"] = sentences.by_code(told["said"]) if told["said"] else ""
+    if mine is None or mine.cart.state == "abandoned":
+        return render(request, "storefront/cart.html", told)
+    content = basket.look(here, mine)
+    if content.order is not None:
+        if PUBLIC[content.order.state] not in basket.UNPAID:
+            return basket.forget(render(request, "storefront/cart.html", told))
+        return render(request, "storefront/cart_in_payment.html", {**told, **_paying(here, content, content.order)})
+    told.update(cart_count=content.count, **contents(here, mine, content))
+    return render(request, "storefront/cart.html", told)
+
+
+@page("GET", "POST")
+def add(request: HttpRequest) -> HttpResponse:
+    """Put in what a product's page says: one variant, or participants of several types for one time."""
+    if request.method != "POST":
+        return to("cart")
+    here = shop.of(request)
+    wanted = _wanted(request)
+    slug = _slug_of(here, wanted, request.POST.get("variant", ""))
+    try:
+        if not wanted:
+            raise NothingChosen
+        mine = _put(request, here, wanted)
+    except (Refused, Conflict) as error:
+        if isinstance(error, NotFound) or not slug:
+            raise
+        return show_product(request, slug, refused=sentences.of(error), status=error.status)
+    return basket.remember(to("cart"), mine)
+
+
+@page("POST")
+def change(request: HttpRequest, line: str) -> HttpResponse:
+    """Set a line's quantity, or take it out."""
+    here, mine = shop.of(request), _mine(request)
+    typed = request.POST.get("quantity", "").strip()
+    quantity = 0 if "remove" in request.POST else int(typed) if typed.isdecimal() and len(typed) < 5 else -1
+    if quantity < 0 or quantity > limits.MAX_QUANTITY:
+        return to("cart", said="quantity_too_large" if quantity > 0 else "refused")
+    return _changed(
+        lambda: shopping.change_line(
+            merchant_id=here.id,
+            cart_id=mine.cart.pk,
+            token_sha256=mine.hash,
+            line_id=ids.parsed("line", line),
+            quantity=quantity,
+        )
+    )
+
+
+@page("POST")
+def region(request: HttpRequest) -> HttpResponse:
+    """Where it goes decides tax and shipping."""
+    here, mine = shop.of(request), _mine(request)
+    wanted = request.POST.get("region", "")
+    if wanted not in dict(_countries(here)):
+        return to("cart", said="bad_region")
+    return _changed(lambda: shopping.set_region(merchant_id=here.id, cart_id=mine.cart.pk, token_sha256=mine.hash, region=wanted))
+
+
+@page("POST")
+def reopen(request: HttpRequest) -> HttpResponse:
+    """Back from payment, to change something: the same content in a cart of its own."""
+    here, mine = shop.of(request), _mine(request)
+    if mine.cart.state != "locked":
+        return to("cart")
+    return basket.remember(to("cart"), basket.to_change(request, here))
+
+
+def contents(here: Shop, mine: Basket, content: Content) -> dict[str, Any]:
+    """A cart as its page and the checkout show it."""
+    return {
+        "lines": lines(here, content),
+        "totals": totals(here, content),
+        "reason": sentences.of(content.refusal) if content.refusal else "",
+        "region": mine.cart.region,
+        "region_name": here.country(mine.cart.region),
+        "regions": _countries(here),
+        "ships": content.ships,
+        "most": limits.MAX_QUANTITY,
+    }
+
+
+def lines(here: Shop, content: Content) -> list[dict[str, Any]]:
+    """The lines, with the time of a booking where the merchant is."""
+    told = []
+    for row in content.rows:
+        currency, total = row.variant.currency, row.line.unit_price_minor * row.line.quantity
+        told.append(
+            {
+                "id": ids.shown("line", row.line.pk),
+                "slug": row.variant.product.slug,
+                "kind": row.variant.product.kind,
+                "drawing": drawing(catalog.ProductView(row.variant.product, [])),
+                "name": row.variant.product.name,
+                "variant": row.variant.name,
+                "when": here.moment(row.slot.starts_at) if row.slot else "",
+                "quantity": row.line.quantity,
+                "unit": here.money(row.line.unit_price_minor, currency),
+                "now": here.money(row.variant.price_minor, currency) if row.moved else "",
+                "total": here.money(total, currency),
+            }
+        )
+    return told
+
+
+def totals(here: Shop, content: Content) -> dict[str, Any] | None:
+    """The amounts of the quote: the only ones there are."""
+    quoted = content.quote
+    if quoted is None:
+        return None
+    return {
+        "subtotal": here.money(quoted.subtotal_minor, quoted.currency),
+        "discount": here.money(-quoted.discount_minor, quoted.currency) if quoted.discount_minor else "",
+        "shipping": here.money(quoted.shipping_minor, quoted.currency),
+        "ships_free": content.ships and not quoted.shipping_minor,
+        "tax": here.money(quoted.tax_minor, quoted.currency) if quoted.tax_minor else "",
+        "tax_included": quoted.prices_include_tax,
+        "total": here.money(quoted.total_minor, quoted.currency),
+    }
+
+
+def _paying(here: Shop, content: Content, order: Order) -> dict[str, Any]:
+    return {
+        "lines": lines(here, content),
+        "number": order.number,
+        "total": here.money(order.total_minor, order.currency),
+        "order_address": addresses.address(order.pk),
+    }
+
+
+def _wanted(request: HttpRequest) -> dict[str, int]:
+    """Quantities by variant, from `variant` with `quantity`, or from `quantity-var_…` of each participant type."""
+    said = {
+        name.removeprefix("quantity-"): str(value).strip() for name, value in request.POST.items() if name.startswith("quantity-")
+    }
+    if request.POST.get("variant"):
+        said[request.POST["variant"]] = request.POST.get("quantity", "1").strip()
+    return {name: int(value) for name, value in said.items() if value.isdecimal() and len(value) < 5 and int(value)}
+
+
+def _put(request: HttpRequest, here: Shop, wanted: dict[str, int]) -> Basket:
+    slot = request.POST.get("slot", "")
+    variants = {name: ids.parsed("var", name) for name in wanted}
+    slot_id = ids.parsed("slot", slot) if slot else None
+    mine = basket.to_change(request, here)
+    for name, quantity in wanted.items():
+        shopping.add_line(
+            merchant_id=here.id,
+            cart_id=mine.cart.pk,
+            token_sha256=mine.hash,
+            variant_id=variants[name],
+            slot_id=slot_id,
+            quantity=quantity,
+            now=clock.now(),
+        )
+    return mine
+
+
+def _slug_of(here: Shop, wanted: dict[str, int], variant: str) -> str:
+    """The product whose page the form came from, to show it again with what is wrong."""
+    names = [*wanted, variant]
+    try:
+        variant_id: UUID = ids.parsed("var", next(filter(None, names), ""))
+    except NotFound:
+        return ""
+    with reading(here.id):
+        row = catalog.variants([variant_id]).get(variant_id)
+    return row.product.slug if row else ""
+
+
+def _mine(request: HttpRequest) -> Basket:
+    mine = basket.find(request, shop.of(request))
+    if mine is None:
+        raise NotFound
+    return mine
+
+
+def _changed(write: Any) -> HttpResponse:
+    """Make a change, then show the cart; a refusal is told there."""
+    try:
+        write()
+    except HoldfastError as error:
+        if error.status >= 500:
+            raise
+        return to("cart", said=error.code)
+    return to("cart")
+
+
+def _countries(here: Shop) -> list[tuple[str, str]]:
+    """Where it may go, the merchant's own country first."""
+    merchant: Merchant = here.merchant
+    listed = {merchant.country, *merchant.shipping_minor, *(rate["region"] for rate in merchant.tax_rates)} - {ELSEWHERE}
+    everywhere = not merchant.shipping_minor or ELSEWHERE in merchant.shipping_minor
+    named = languages.countries(here.locale)
+    near = [
+        (code, here.country(code)) for code in sorted(listed, key=lambda code: (code != merchant.country, here.country(code)))
+    ]
+    return near + [pair for pair in named.items() if everywhere and pair[0] not in listed]
+
+
+def to(name: str, **query: str) -> HttpResponse:
+    return addresses.see(reverse(f"storefront:{name}") + (f"?{urlencode(query)}" if query else ""))
