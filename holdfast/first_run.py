@@ -245,6 +245,8 @@ def _secrets(file: Path, *, gateway_url: str) -> dict[str, Any]:
         "webhook_secret": f"whsec_{secrets.token_hex(16)}",
         "stripe_account": str(uuid4()),
         "sandbox_account": str(uuid4()),
+        "staff_email": "staff@holdfast.example",
+        "staff_password": secrets.token_urlsafe(12),
     }
     whole: Mapping[str, Any] = {**made, **known, "gateway_url": gateway_url}
     fresh = file.with_suffix(".new")
@@ -285,6 +287,7 @@ Holdfast is up ({seconds:.0f} s).
 
   publishable key   {house.secrets["publishable_key"]}
   secret key        {house.secrets["secret_key"]}
+  console           {house.web}/console/   {house.secrets["staff_email"]}   {house.secrets["staff_password"]}
 
   Magic cards on the gateway's page: 4242 4242 4242 4242 approves, 4000 0000 0000 0002 declines (docs/gateway.md has the others).
 

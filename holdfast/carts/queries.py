@@ -17,3 +17,8 @@ def owned(cart_id: UUID, token_sha256: str) -> Cart:
 def lines(cart_id: UUID) -> list[CartLine]:
     """The lines of a cart, in the order they were added."""
     return list(CartLine.objects.filter(cart_id=cart_id).order_by("id"))
+
+
+def of_order(cart_id: UUID) -> Cart | None:
+    """The cart that an order came from."""
+    return Cart.objects.filter(pk=cart_id).first()

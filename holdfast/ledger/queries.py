@@ -1,9 +1,15 @@
 """Reads of the ledger: every amount that a person sees can be derived here."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
 from uuid import UUID
 
 from django.db.models import Sum
 
+from holdfast.db.pages import MANY, Page, Span, newest
+from holdfast.kernel.errors import NotFound
+from holdfast.ledger import accounts
 from holdfast.ledger.models import Entry, Posting
 
 
@@ -20,3 +26,75 @@ def entries_of(order_id: UUID) -> list[tuple[Entry, list[Posting]]]:
     for posting in Posting.objects.filter(entry__in=list(postings)).order_by("id"):
         postings[posting.entry_id].append(posting)
     return [(entry, postings[entry.pk]) for entry in entries]
+
+
+# -- For staff --------------------------------------------------------------------------------------------------------
+
+
+def page(span: Span, *, kind: str = "") -> Page[Entry]:
+    """Entries, newest first."""
+    table = Entry.objects.all()
+    return newest(table, span, wanted=table.filter(kind=kind) if kind else None)
+
+
+def get(entry_id: UUID) -> Entry:
+    """One entry. Raises NotFound."""
+    entry = Entry.objects.filter(pk=entry_id).first()
+    if entry is None:
+        raise NotFound("There is no such journal entry.")
+    return entry
+
+
+def postings_of(entries: Iterable[Entry], *, limit: int = MANY) -> dict[UUID, list[Posting]]:
+    """The postings of these entries, by entry: one statement."""
+    found: dict[UUID, list[Posting]] = {}
+    rows = Posting.objects.filter(entry_id__in={entry.pk for entry in entries}).order_by("id")
+    for posting in rows[: 6 * limit]:
+        found.setdefault(posting.entry_id, []).append(posting)
+    return found
+
+
+def of_order(order_id: UUID, *, limit: int = MANY) -> list[Entry]:
+    """The entries about an order, oldest first."""
+    return list(Entry.objects.filter(order_id=order_id).order_by("id")[:limit])
+
+
+def of_payment(payment_id: UUID, *, limit: int = MANY) -> list[Entry]:
+    """The entries about an attempt, oldest first."""
+    return list(Entry.objects.filter(payment_id=payment_id).order_by("id")[:limit])
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What the ledger says of one order in one currency, in minor units."""
+
+    currency: str
+    #: Came in and belongs to this order; went back; came in and fits nothing that was asked for.
+    captured_minor: int
+    refunded_minor: int
+    unapplied_minor: int
+    #: Sold, tax and shipping included.
+    sold_minor: int
+
+    @property
+    def kept_minor(self) -> int:
+        """What is left of what came in."""
+        return self.captured_minor - self.refunded_minor
+
+
+def balances(order_id: UUID) -> list[Balance]:
+    """The money of an order by currency: sums of postings, one statement, whatever their number."""
+    rows = Posting.objects.filter(entry__order_id=order_id).values("currency", "account")
+    sums = rows.annotate(debit=Sum("debit_minor"), credit=Sum("credit_minor")).order_by("currency")
+    found = []
+    for currency, group in groupby(sums, key=lambda row: row["currency"]):
+        owed = out = apart = sold = 0
+        for row in group:
+            if row["account"].startswith("receivable:"):
+                owed, out = owed + row["debit"], out + row["credit"]
+            elif row["account"] == accounts.UNAPPLIED:
+                apart = row["credit"] - row["debit"]
+            elif row["account"] in (accounts.SALES, accounts.SHIPPING, accounts.TAX_PAYABLE):
+                sold += row["credit"] - row["debit"]
+        found.append(Balance(currency, owed - apart, out, apart, sold))
+    return found

@@ -52,6 +52,8 @@ class Order(TenantRow, DueRow):
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="orders_due"),
             models.Index(fields=["merchant", "-placed_at"], name="orders_newest"),
+            # Staff search by e-mail: from the contacts to their orders.
+            models.Index(fields=["contact"], condition=Q(contact__isnull=False), name="orders_of_contact"),
         ]
 
     def __str__(self) -> str:
