@@ -33,6 +33,7 @@ KEPT_HEADERS = frozenset(
 MAX_HEADER = 1_000
 STORED = b'{"received":true}'
 WELL = b'{"status":"ok"}'
+JSON_TYPE = b"application/json"
 
 log = structlog.get_logger("receiver")
 
@@ -215,10 +216,10 @@ def _verify(adapter: Provider, headers: Mapping[str, str], body: bytes, account:
 
 
 def _decoded(raw: Headers) -> dict[str, str]:
-    """Headers by lower-case name; repeated ones joined by a comma (RFC 9110, 5.3)."""
+    """Headers by lower-case name, as ASGI has them; repeated ones joined by a comma (RFC 9110, 5.3)."""
     headers: dict[str, str] = {}
     for name_bytes, value_bytes in raw:
-        name, value = name_bytes.decode("latin-1").lower(), value_bytes.decode("latin-1")
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
 
@@ -238,9 +239,7 @@ async def _problem(send: Send, error: HoldfastError) -> None:
     await _answer(send, error.status, json.dumps(body).encode(), b"application/problem+json", extra)
 
 
-async def _answer(
-    send: Send, status: int, body: bytes, content_type: bytes = b"application/json", extra: Headers | None = None
-) -> None:
+async def _answer(send: Send, status: int, body: bytes, content_type: bytes = JSON_TYPE, extra: Headers | None = None) -> None:
     headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *(extra or [])]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

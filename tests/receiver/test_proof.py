@@ -183,7 +183,7 @@ def test_another_merchants_secret_does_not_open_my_account(house):
     [
         ("GET {path}", 405),
         ("PUT {path}", 405),
-        ("BREW {path}", 405),
+        ("BREW {path}", 400),
         ("POST {path}/", 404),
         ("POST /", 404),
         ("POST /webhooks", 404),

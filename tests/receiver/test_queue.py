@@ -129,6 +129,27 @@ def test_when_the_database_is_away_everybody_who_waits_is_told_at_once():
     assert run(scene) == ["healed"]
 
 
+def test_a_database_that_goes_between_two_flushes_refuses_exactly_what_it_did_not_store() -> None:
+    async def scene(store: Store, link: SlowLink) -> list[Any]:
+        early = [asyncio.create_task(store.keep([arrival(id)])) for id in ("a", "b")]
+        await asyncio.sleep(0.01)
+        late = [asyncio.create_task(store.keep([arrival(id)])) for id in ("c", "d", "e")]
+        await asyncio.sleep(0.01)
+        link.gate.set()
+        link.gate.clear()  # lets through who waits now, and nobody else
+        await asyncio.gather(*early)
+        link.error = DatabaseAway()
+        link.gate.set()
+        return [await asyncio.gather(*late, return_exceptions=True), link.flushes, store.pending]
+
+    told, flushes, pending = run(scene)
+    stored = [id for flush in flushes[:-1] for id in flush]
+    assert stored == ["a", "b"]
+    assert flushes[-1] == ["c", "d", "e"]
+    assert [type(error) for error in told] == [DatabaseAway] * 3
+    assert pending == 0
+
+
 def test_one_bad_row_is_told_apart_from_its_batch():
     async def scene(store, link):
         link.spoilt = "c"
