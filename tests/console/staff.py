@@ -29,10 +29,10 @@ class Office:
     shop: Shop
     client: Client
 
-    def get(self, path: str, status: int = 200, **query: str) -> str:
+    def get(self, path: str, expected: int = 200, **query: str) -> str:
         """A page as its reader sees it, entities resolved."""
         answer = self.client.get(f"/console/{path}", query)
-        assert answer.status_code == status, answer.content.decode()[-2000:]
+        assert answer.status_code == expected, answer.content.decode()[-2000:]
         return html.unescape(answer.content.decode())
 
     def text(self, path: str, **query: str) -> str:

@@ -49,7 +49,7 @@ def test_no_page_of_another_merchants_thing_is_there(office: Office, neighbour: 
     }
     for path in things:
         office.get(path)
-        assert "Not found" in neighbour.get(path, status=404)
+        assert "Not found" in neighbour.get(path, expected=404)
 
 
 def test_a_search_finds_nothing_of_another_merchant(office: Office, neighbour: Office) -> None:
@@ -81,4 +81,4 @@ def test_who_works_for_two_switches_and_loses_the_one_that_lets_go(office: Offic
     with office.database.as_owner() as connection:
         connection.execute("DELETE FROM merchants_membership WHERE merchant_id = %s AND role = 'finance'", [office.shop.id])
     assert words[0] not in neighbour.get("orders/")
-    neighbour.get(office.things()[0], status=404)
+    neighbour.get(office.things()[0], expected=404)
