@@ -140,7 +140,7 @@ def _readable(colour: str, paper: str) -> str:
 def _towards(ink: str, paper: str, wanted: float) -> str:
     """The ink, softened as far as it may be."""
     softer = [mixed for step in range(20) if contrast(mixed := _mixed(ink, paper, step / 20), paper) >= wanted]
-    return softer[-1]
+    return softer[-1] if softer else ink
 
 
 def _colour(said: Mapping[str, Any], name: str, default: str) -> str:

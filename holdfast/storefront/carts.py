@@ -9,11 +9,15 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from holdfast.catalog import queries as catalog
+from holdfast.catalog.queries import NotForSale
+from holdfast.db import payloads
 from holdfast.db.tenancy import reading
-from holdfast.flows import shopping
+from holdfast.flows import cancelling, expiry, shopping
+from holdfast.idempotency.services import Use
 from holdfast.kernel import clock, ids, limits
 from holdfast.kernel.errors import Conflict, HoldfastError, NotFound, Refused
 from holdfast.merchants.models import Merchant
+from holdfast.orders import queries as orders
 from holdfast.orders.models import Order
 from holdfast.orders.states import PUBLIC
 from holdfast.pricing.shipping import ELSEWHERE
@@ -59,7 +63,7 @@ def add(request: HttpRequest) -> HttpResponse:
             raise NothingChosen
         mine = _put(request, here, wanted)
     except (Refused, Conflict) as error:
-        if isinstance(error, NotFound) or not slug:
+        if isinstance(error, NotFound | NotForSale) or not slug:
             raise
         return show_product(request, slug, refused=sentences.of(error), status=error.status)
     return basket.remember(to("cart"), mine)
@@ -96,11 +100,21 @@ def region(request: HttpRequest) -> HttpResponse:
 
 @page("POST")
 def reopen(request: HttpRequest) -> HttpResponse:
-    """Back from payment, to change something: the same content in a cart of its own."""
+    """Back from payment, to change something: first the order is cancelled, so that its payment page cannot take money for
+    what is not wanted any more; then the same content lies in a cart that may be changed."""
     here, mine = shop.of(request), _mine(request)
-    if mine.cart.state != "locked":
+    with reading(here.id):
+        order = orders.of_cart(mine.cart.pk)
+    if mine.cart.state != "locked" or order is None:
         return to("cart")
-    return basket.remember(to("cart"), basket.to_change(request, here))
+    use = Use(scope=f"cart:{mine.cart.pk}", key="reopen", fingerprint=payloads.fingerprint({"storefront": "reopen"}))
+    try:
+        cancelling.cancel(merchant_id=here.id, order_id=order.pk, actor="shopper", use=use, now=clock.now())
+    except expiry.NotCancellable:
+        return addresses.see(addresses.address(order.pk))
+    except Conflict as error:
+        return to("cart", said=error.code)
+    return basket.remember(to("cart"), basket.reopened(here, mine))
 
 
 def contents(here: Shop, mine: Basket, content: Content) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Which language a page speaks, and how it writes money, days and times."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -61,10 +62,9 @@ def zone_of(name: str) -> ZoneInfo:
 def amount(minor: int, currency: str, locale: Locale) -> str:
     """`1250, "EUR"` → `12,50 €`, with exactly the decimals that Holdfast counts in."""
     places = money.exponent(currency)
-    pattern = parse_pattern(locale.currency_formats["standard"])
-    text = pattern.apply(
-        money.to_decimal(minor, currency), locale, currency=currency, currency_digits=False, force_frac=(places, places)
-    )
+    pattern = copy(parse_pattern(locale.currency_formats["standard"]))
+    pattern.frac_prec = (places, places)
+    text = pattern.apply(money.to_decimal(minor, currency), locale, currency=currency, currency_digits=False)
     return text.replace(" ", "\u00a0")
 
 
