@@ -16,6 +16,7 @@ from holdfast.flows import checkout
 from holdfast.flows.checkout import Wish
 from holdfast.idempotency.services import Answer
 from holdfast.kernel import clock
+from holdfast.kernel.ids import parsed
 from holdfast.merchants import queries as merchants
 
 router = Router(tags=["Checkout"], auth=ApiKey())
@@ -101,10 +102,10 @@ def check_out(request: HttpRequest, cart_id: str, token: CartToken, key: Idempot
 
     Who may call: any API key with the Cart-Token.
     """
-    cart = keys.own_cart(request, cart_id, token)
+    wanted = parsed("cart", cart_id)
     answer = checkout.place(
         merchant_id=merchant_id(request),
-        cart_id=cart.pk,
+        cart_id=wanted,
         cart_token_sha256=merchants.token_hash(token),
         wish=Wish(
             provider=said.provider,
@@ -116,7 +117,7 @@ def check_out(request: HttpRequest, cart_id: str, token: CartToken, key: Idempot
             address={name: value for name, value in said.address.model_dump().items() if value},
             accept_quote=said.accept_quote,
         ),
-        use=keys.use(request, key=key, owner=f"cart:{cart.pk}", said=said),
+        use=keys.use(request, key=key, owner=f"cart:{wanted}", said=said),
         now=clock.now(),
     )
     return told(answer)

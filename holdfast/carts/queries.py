@@ -3,12 +3,13 @@
 from uuid import UUID
 
 from holdfast.carts.models import Cart, CartLine
+from holdfast.db import reads
 from holdfast.kernel.errors import NotFound
 
 
 def owned(cart_id: UUID, token_sha256: str) -> Cart:
     """A cart by id and the hash of its token. Raises NotFound for a wrong token as for no cart."""
-    cart = Cart.objects.filter(pk=cart_id, token_sha256=token_sha256).first()
+    cart = reads.first(Cart, "WHERE id = %s AND token_sha256 = %s", cart_id, token_sha256)
     if cart is None:
         raise NotFound("There is no such cart, or the Cart-Token is not its own.")
     return cart
@@ -16,7 +17,7 @@ def owned(cart_id: UUID, token_sha256: str) -> Cart:
 
 def lines(cart_id: UUID) -> list[CartLine]:
     """The lines of a cart, in the order they were added."""
-    return list(CartLine.objects.filter(cart_id=cart_id).order_by("id"))
+    return reads.rows(CartLine, "WHERE cart_id = %s ORDER BY id", cart_id)
 
 
 def of_order(cart_id: UUID) -> Cart | None:

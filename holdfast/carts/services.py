@@ -7,7 +7,7 @@ from django.db.models import F
 
 from holdfast.carts.models import Cart, CartLine
 from holdfast.carts.states import CART
-from holdfast.db import due
+from holdfast.db import due, reads
 from holdfast.db.moves import Cause, lock, move
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Conflict, NotFound, Refused
@@ -49,7 +49,9 @@ def create(
 
 def lock_active(cart_id: UUID, token_sha256: str) -> Cart:
     """The cart under its lock, for who has its token. Raises NotFound (a wrong token is like no cart), CartLocked."""
-    cart = lock(Cart.objects.filter(token_sha256=token_sha256), cart_id, "cart")
+    cart = reads.first(Cart, "WHERE id = %s AND token_sha256 = %s FOR NO KEY UPDATE", cart_id, token_sha256)
+    if cart is None:
+        raise NotFound("There is no such cart.")
     if cart.state != "active":
         raise CartLocked
     return cart

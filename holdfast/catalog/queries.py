@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from holdfast.catalog.models import Product, Variant
+from holdfast.db import reads
 from holdfast.kernel.errors import Refused
 
 
@@ -23,8 +24,15 @@ class ProductView:
 def sellable(variant_ids: Iterable[UUID]) -> dict[UUID, Variant]:
     """Active variants of active products by id, with their product loaded. Raises NotForSale if one is missing."""
     wanted = set(variant_ids)
-    rows = Variant.objects.select_related("product").filter(pk__in=wanted, active=True, product__active=True)
-    found = {row.pk: row for row in rows}
+    of = "WHERE active AND id IN (SELECT product_id FROM catalog_variant WHERE id = ANY(%s::uuid[]))"
+    variants, products = reads.pair(
+        (Variant, "WHERE active AND id = ANY(%s::uuid[])", [*wanted]),
+        (Product, of, [*wanted]),
+    )
+    by_id = {row.pk: row for row in products}
+    found = {row.pk: row for row in variants if row.product_id in by_id}
+    for row in found.values():
+        row.product = by_id[row.product_id]
     if wanted - found.keys():
         raise NotForSale
     return found

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
-
 from holdfast.db.clock import DatabaseNow, after, database_now
-from holdfast.db.tenancy import DatabaseAway, unscoped
+from holdfast.db.tenancy import DatabaseAway, ask_unscoped
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Broken
 
@@ -60,9 +58,5 @@ def each(lane: str, handle: Callable[[Claim], object], *, stopping: Callable[[],
 
 def claim(lane: str, *, batch: int = limits.BATCH, lease: timedelta = limits.LEASE) -> list[Claim]:
     """Up to `batch` due rows of a lane, of any merchant, skipping those another worker is claiming."""
-    with unscoped(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT merchant_id, id, attempts FROM holdfast_claim_due(%s, %s, %s)",
-            [lane, batch, lease.total_seconds()],
-        )
-        return [Claim(*row) for row in cursor.fetchall()]
+    asked = "SELECT merchant_id, id, attempts FROM holdfast_claim_due(%s, %s, %s)"
+    return [Claim(*row) for row in ask_unscoped(asked, lane, batch, lease.total_seconds())]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from holdfast.db import writes
+from holdfast.db import reads, writes
 from holdfast.db.models import Payload
 
 
@@ -36,8 +36,8 @@ def load(payload_id: UUID | None) -> bytes | None:
 
 def load_all(payload_ids: Iterable[UUID]) -> dict[UUID, bytes]:
     """Bodies by id; what retention has dropped is left out."""
-    rows = Payload.objects.filter(pk__in=list(payload_ids)).values_list("pk", "body")
-    return {key: bytes(body) for key, body in rows}
+    rows = reads.rows(Payload, "WHERE id = ANY(%s::uuid[])", [*payload_ids])
+    return {row.pk: bytes(row.body) for row in rows}
 
 
 def canonical(value: Any) -> bytes:

@@ -3,16 +3,21 @@
 `writing` is for flows, `reading` for edges. Neither may span a call to a provider.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
+from holdfast.db.statements import Question, Statement, begin, forget, run
 from holdfast.db.writes import gathering
 from holdfast.kernel.errors import Broken, Conflict
 from holdfast.kernel.faults import fault_point
+
+ENTER = "SELECT set_config('holdfast.merchant', %s, true)"
+ENTER_READING = "SELECT set_config('holdfast.merchant', %s, true), set_config('transaction_read_only', 'on', true)"
 
 
 class Busy(Conflict):
@@ -30,14 +35,14 @@ class TooSlow(Broken):
 
 
 @contextmanager
-def writing(merchant_id: UUID, *, step: str) -> Iterator[None]:
-    """One write transaction of a flow, as one merchant.
+def writing(merchant_id: UUID, *, step: str, ahead: Sequence[Question] = ()) -> Iterator[None]:
+    """One write transaction of a flow, as one merchant. `ahead` are the questions with which it will begin (`db.statements`).
 
     `step` names the commit: the process may die just before it (`<step>:before`) and just after it (`<step>:after`).
     Raises Busy when a row lock cannot be had in time, DatabaseAway when the connection breaks.
     """
     with _clear_errors(), ExitStack() as stack:
-        _begin(stack, merchant_id, read_only=False)
+        _begin(stack, (ENTER, [str(merchant_id)]), ahead)
         with gathering():
             yield
         fault_point(f"{step}:before")
@@ -45,11 +50,26 @@ def writing(merchant_id: UUID, *, step: str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(merchant_id: UUID) -> Iterator[None]:
+def reading(merchant_id: UUID, *, ahead: Sequence[Question] = ()) -> Iterator[None]:
     """One read-only transaction, as one merchant."""
     with _clear_errors(), ExitStack() as stack:
-        _begin(stack, merchant_id, read_only=True)
+        _begin(stack, (ENTER_READING, [str(merchant_id)]), ahead)
         yield
+
+
+def ask_unscoped(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """One question without a merchant, to a SECURITY DEFINER function, in a transaction of its own.
+
+    After a restart of the database it is asked once more. Raises DatabaseAway.
+    """
+    with _clear_errors():
+        try:
+            return run(sql, parameters).fetchall()
+        except (OperationalError, InterfaceError):
+            if connection.is_usable():
+                raise
+            _drop_dead_connections()
+            return run(sql, parameters).fetchall()
 
 
 @contextmanager
@@ -71,26 +91,19 @@ def violated(error: DatabaseError) -> str:
     return (cause.diag.constraint_name or "") if isinstance(cause, psycopg.Error) else ""
 
 
-def _begin(stack: ExitStack, merchant_id: UUID, *, read_only: bool) -> None:
+def _begin(stack: ExitStack, entering: Statement, ahead: Sequence[Question]) -> None:
     """Open the transaction on `stack` and set its tenant; after a restart of the database, once more from a fresh pool."""
     try:
         attempt = ExitStack()
         with attempt:
             attempt.enter_context(transaction.atomic(durable=True))
-            _enter(merchant_id, read_only=read_only)
+            begin(entering, ahead)
             stack.push(attempt.pop_all())
     except (OperationalError, InterfaceError):
         _drop_dead_connections()
         stack.enter_context(transaction.atomic(durable=True))
-        _enter(merchant_id, read_only=read_only)
-
-
-def _enter(merchant_id: UUID, *, read_only: bool) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('holdfast.merchant', %s, true), set_config('transaction_read_only', %s, true)",
-            [str(merchant_id), "on" if read_only else "off"],
-        )
+        begin(entering, ahead)
+    stack.callback(forget)
 
 
 def _drop_dead_connections() -> None:

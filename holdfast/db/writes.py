@@ -8,7 +8,6 @@ once. What a constraint refuses is raised when the writes are sent, inside the s
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +15,11 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
 
 from holdfast.db.clock import DatabaseNow
+from holdfast.db.statements import forget, run_together
 from holdfast.kernel.errors import Conflict
 
 Model = type[models.Model]
@@ -66,6 +65,19 @@ def add(model: Model, key: UUID, **deltas: int) -> None:
     pending.send_unless_gathering()
 
 
+def say(sql: str, *parameters: Any, refused: Callable[[], Exception] | None = None) -> None:
+    """A statement of one's own, sent with the others. With `refused` it has to touch a row; if not, what that gives is raised."""
+    pending = _pending()
+    pending.groups[object()] = _Said(sql, list(parameters), refused)
+    pending.send_unless_gathering()
+
+
+def send(*, about: Model | None = None) -> None:
+    """Send what waits, before a read of one's own. Counters wait on unless the read is about them."""
+    pending = _pending()
+    pending.send(counters=about is None or any(model is about for model, _ in pending.sums))
+
+
 @contextmanager
 def gathering() -> Iterator[None]:
     """Gather until the end of the block, which is inside the transaction; after an error what waits is forgotten with it."""
@@ -104,8 +116,9 @@ class _Insert:
     def parameters(self) -> list[Any]:
         return [column.array(values) for column, values in zip(_columns(self.model), zip(*self.rows, strict=True), strict=True)]
 
-    def expected(self) -> int:
-        return -1 if self.or_ignore else len(self.rows)
+    def judge(self, touched: int) -> None:
+        if touched != len(self.rows) and not self.or_ignore:
+            raise Overtaken
 
 
 @dataclass(eq=False)
@@ -132,8 +145,48 @@ class _Update:
         columns = [_column(self.model, name) for name in ("id", *(["state"] if self.moves else []), *self.names)]
         return [column.array(values) for column, values in zip(columns, zip(*self.rows, strict=True), strict=True)]
 
-    def expected(self) -> int:
-        return -1 if self.or_leave else len(self.rows)
+    def judge(self, touched: int) -> None:
+        if touched != len(self.rows) and not self.or_leave:
+            raise Overtaken
+
+
+@dataclass(eq=False)
+class _Said:
+    """A statement that a service wrote itself."""
+
+    sql: str
+    said: list[Any]
+    refused: Callable[[], Exception] | None
+    rows: Sequence[int] = (1,)
+
+    def statement(self) -> str:
+        return self.sql
+
+    def parameters(self) -> list[Any]:
+        return self.said
+
+    def judge(self, touched: int) -> None:
+        if self.refused is not None and not touched:
+            raise self.refused()
+
+
+@dataclass(eq=False)
+class _Sums:
+    """What is added to counters of one table, by id. Several rows are locked in the order of their ids first."""
+
+    model: Model
+    names: tuple[str, ...]
+    sums: Mapping[UUID, list[int]]
+
+    def groups(self) -> Iterator[_Said]:
+        keys, table = sorted(self.sums), self.model._meta.db_table
+        if len(keys) > 1:
+            yield _Said(f"SELECT 1 FROM {table} WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [keys], None)
+        sets = ", ".join(f"{name} = t.{name} + v.{name}" for name in self.names)
+        arrays = ", ".join("%s::bigint[]" for _ in self.names)
+        values = f"unnest(%s::uuid[], {arrays}) AS v (id, {', '.join(self.names)})"
+        deltas = [[self.sums[key][place] for key in keys] for place in range(len(self.names))]
+        yield _Said(f"UPDATE {table} t SET {sets} FROM {values} WHERE t.id = v.id", [keys, *deltas], Overtaken)
 
 
 class _Pending:
@@ -185,6 +238,8 @@ class _Pending:
     def before_statement(self, execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
         """Whatever else is asked of the database sees what was written before. Counters wait on unless it is about them."""
         self.send(counters=any(model._meta.db_table in sql for model, _ in self.sums))
+        if not sql.startswith("SELECT"):
+            forget()
         return execute(sql, parameters, many, context)
 
     def send_unless_gathering(self) -> None:
@@ -192,13 +247,17 @@ class _Pending:
             self.send(counters=True)
 
     def send(self, *, counters: bool = False) -> None:
-        work = [(group.statement(), group.parameters(), group.expected()) for group in self.groups.values() if group.rows]
+        groups = [group for group in self.groups.values() if group.rows]
         self._clear()
         if counters:
-            work += [statement for (model, names), rows in self.sums.items() for statement in _additions(model, names, rows)]
+            groups += [group for (model, names), sums in self.sums.items() for group in _Sums(model, names, sums).groups()]
             self.sums = {}
-        if work:
-            _send(work)
+        if not groups:
+            return
+        forget()
+        cursors = run_together([(group.statement(), group.parameters()) for group in groups])
+        for group, cursor in zip(groups, cursors, strict=True):
+            group.judge(cursor.rowcount)
 
 
 class _Local(threading.local):
@@ -212,36 +271,6 @@ def _pending() -> _Pending:
     if _LOCAL.pending is None:
         _LOCAL.pending = _Pending(gathering=False)
     return _LOCAL.pending
-
-
-# -- Sending ----------------------------------------------------------------------------------------------------------
-
-
-def _send(work: Sequence[tuple[str, list[Any], int]]) -> None:
-    """All statements in one round trip. Raises what the first refused one raises, and Overtaken for a row that was not there."""
-    connection.ensure_connection()
-    raw = connection.connection
-    began = time.monotonic()
-    with connection.wrap_database_errors:
-        with raw.pipeline():
-            cursors = [psycopg.Cursor(raw).execute(sql, parameters, prepare=True) for sql, parameters, _ in work]
-    if connection.queries_logged:
-        shares = f"{(time.monotonic() - began) / len(work):.3f}"
-        connection.queries_log.extend({"sql": sql, "time": shares} for sql, _, _ in work)
-    for cursor, (_, _, expected) in zip(cursors, work, strict=True):
-        if expected >= 0 and cursor.rowcount != expected:
-            raise Overtaken
-
-
-def _additions(model: Model, names: tuple[str, ...], rows: Mapping[UUID, list[int]]) -> Iterator[tuple[str, list[Any], int]]:
-    keys = sorted(rows)
-    table = model._meta.db_table
-    if len(keys) > 1:
-        yield f"SELECT 1 FROM {table} WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [keys], len(keys)
-    sets = ", ".join(f"{name} = t.{name} + v.{name}" for name in names)
-    arrays = ", ".join("%s::bigint[]" for _ in names)
-    sql = f"UPDATE {table} t SET {sets} FROM unnest(%s::uuid[], {arrays}) AS v (id, {', '.join(names)}) WHERE t.id = v.id"
-    yield sql, [keys, *([rows[key][place] for key in keys] for place in range(len(names)))], len(keys)
 
 
 # -- Statements -------------------------------------------------------------------------------------------------------

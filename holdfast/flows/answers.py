@@ -6,7 +6,6 @@ The answer is stored by whoever applies the outcome (the request or recovery), s
 import hashlib
 import hmac
 import json
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -78,12 +77,13 @@ def checkout(order: Order, payment: Payment) -> Answer:
     return Answer(201 if known else 202, as_bytes(body))
 
 
-def settle(*, order: Order, payment: Payment, now: datetime) -> None:
-    """Store the answer for the keys that wait for this payment, once it is final."""
-    if payment.state in ("created", "unknown") or not idempotency.waiting_for(payment.pk):
-        return
+def settle(order: Order, payment: Payment) -> Answer | None:
+    """Store the answer for the keys that wait for this payment, and give it, once it is final."""
+    if payment.state in ("created", "unknown"):
+        return None
     final = checkout(order, payment)
     idempotency.answer(merchant_id=order.merchant_id, subject_id=payment.pk, status=final.status, body=final.body)
+    return final
 
 
 def leave_open(*, payment_id: UUID) -> None:

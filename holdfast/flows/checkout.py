@@ -13,7 +13,9 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
+from holdfast.carts import queries as cart_queries
 from holdfast.carts import services as carts
+from holdfast.carts.models import Cart
 from holdfast.customers import services as customers
 from holdfast.db import payloads
 from holdfast.db.moves import Cause
@@ -28,7 +30,7 @@ from holdfast.kernel import ids
 from holdfast.kernel.errors import Conflict, Refused
 from holdfast.kernel.ids import new_id
 from holdfast.merchants import queries as merchants
-from holdfast.merchants.models import Merchant
+from holdfast.merchants.models import Account
 from holdfast.orders import queries as order_queries
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order, OrderLine
@@ -77,9 +79,26 @@ def place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wis
     SlotClosed, Busy.
     """
     # 1. Intend.
+    payment_id = new_id()
+
+    def claim() -> idempotency.Claimed:
+        return idempotency.claim(use, merchant_id=merchant_id, subject="payment", subject_id=payment_id, now=now)
+
+    def cart() -> Cart:
+        return cart_queries.owned(cart_id, cart_token_sha256)
+
+    ahead = (
+        cart,
+        claim,
+        lambda: carts.lock_active(cart_id, cart_token_sha256),
+        lambda: merchants.current(merchant_id),
+        lambda: cart_queries.lines(cart_id),
+        lambda: merchants.account_for(wish.provider, shopper=True),
+    )
     try:
-        with writing(merchant_id, step="checkout.place"):
-            claimed = idempotency.claim(use, merchant_id=merchant_id, subject="payment", subject_id=new_id(), now=now)
+        with writing(merchant_id, step="checkout.place", ahead=ahead):
+            cart()  # whoever has not its token learns nothing of its keys
+            claimed = claim()
             if claimed.fresh:
                 question = _intend(merchant_id, cart_id, cart_token_sha256, wish, claimed.subject_id, now=now)
             else:
@@ -125,6 +144,7 @@ def _intend(
     if wish.address.get("country", cart.region) != cart.region:
         raise AddressElsewhere(region=cart.region)
     merchant = merchants.current(merchant_id)
+    account = merchants.account_for(wish.provider, shopper=True)
     priced = quotes.for_checkout(cart, merchant, accept=wish.accept_quote, now=now)
     if priced.quote.total_minor <= 0:
         raise NothingToPay
@@ -151,7 +171,7 @@ def _intend(
         now=now,
     )
     carts.lock_for_good(cart, cause=cause)
-    question = _intend_payment(order, merchant, wish, payment_id, cause=cause, now=now)
+    question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now)
     inventory.reserve(merchant_id=merchant_id, order_id=order.pk, wanted=priced.wanted, until=until, cause=cause, now=now)
     return question
 
@@ -165,20 +185,20 @@ def _intend_again(merchant_id: UUID, order_id: UUID, wish: Wish, payment_id: UUI
     if payment_queries.holds_money(order.pk):
         raise NotPayable("Money came in for this order. Please wait: we are looking into it.")
     merchant = merchants.current(merchant_id)
+    account = merchants.account_for(wish.provider, shopper=True)
     quotes.still_sold(order, merchant, now=now)
     cause = Cause("another attempt", actor="shopper")
     until = now + timedelta(seconds=merchant.payment_window_s)
     orders.go(order, "payment_pending", cause=cause, expires_at=until, due_at=until, attempts=0)
-    question = _intend_payment(order, merchant, wish, payment_id, cause=cause, now=now)
+    question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now)
     inventory.hold_again(inventory_queries.of_order(order.pk), until=until, cause=cause)
     return question
 
 
 def _intend_payment(
-    order: Order, merchant: Merchant, wish: Wish, payment_id: UUID, *, cause: Cause, now: datetime
+    order: Order, account: Account, wish: Wish, payment_id: UUID, *, cause: Cause, now: datetime
 ) -> Question | None:
     """The attempt and the exact request that opens it, with a key of its own."""
-    account = merchants.account_for(wish.provider, shopper=True)
     purchase = Purchase(
         payment_id=payment_id,
         order_id=order.pk,
@@ -195,7 +215,7 @@ def _intend_payment(
     request = registry.provider(wish.provider).compose(purchase)
     payment = payments.start(
         id=payment_id,
-        merchant_id=merchant.pk,
+        merchant_id=order.merchant_id,
         order_id=order.pk,
         account_id=account.pk,
         provider=wish.provider,
@@ -247,7 +267,9 @@ def _question_of(payment_id: UUID) -> Question | None:
 
 def _ask_and_answer(merchant_id: UUID, payment_id: UUID, question: Question | None, *, now: datetime) -> Answer:
     if question is not None:
-        ask(question, now=now)
+        asked = ask(question, now=now)
+        if asked.answer is not None:
+            return asked.answer
     with reading(merchant_id):
         # What a retry will get: since it was stored, more may have happened.
         stored = idempotency.answered(payment_id)

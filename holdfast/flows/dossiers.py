@@ -7,18 +7,25 @@ rows, so that a second report about the same order sees what the first one did.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Protocol
 from uuid import UUID
 
 from holdfast.inventory import queries as inventory_queries
 from holdfast.inventory.models import Reservation
 from holdfast.merchants import queries as merchants
-from holdfast.merchants.models import Account
 from holdfast.orders import queries as order_queries
 from holdfast.orders import services as orders
 from holdfast.orders.models import OrderLine
 from holdfast.payments import queries as payment_queries
 from holdfast.payments.facts import Facts
 from holdfast.payments.models import Payment
+
+
+class HasMode(Protocol):
+    """A provider account, whole or only what an adapter needs of it."""
+
+    @property
+    def live(self) -> bool: ...
 
 
 class Dossiers:
@@ -32,7 +39,7 @@ class Dossiers:
         order_ids: Iterable[UUID],
         *,
         objects: Iterable[tuple[UUID, str]] = (),
-        accounts: Mapping[UUID, Account] | None = None,
+        accounts: Mapping[UUID, HasMode] | None = None,
     ) -> None:
         self.orders = orders.lock_orders(order_ids)
         #: Read under the locks.
@@ -52,7 +59,7 @@ class Dossiers:
     def facts(self) -> Facts:
         return Facts(payment_queries.facts(self.payments, self._objects))
 
-    def account(self, account_id: UUID) -> Account:
+    def account(self, account_id: UUID) -> HasMode:
         """The provider account that an attempt was made with."""
         found = self._accounts.get(account_id)
         if found is None:

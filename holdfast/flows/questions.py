@@ -16,6 +16,7 @@ from holdfast.db import payloads
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import reading, writing
 from holdfast.flows import answers, reports
+from holdfast.idempotency.services import Answer
 from holdfast.kernel.faults import asking
 from holdfast.merchants import queries as merchants
 from holdfast.merchants.models import Account
@@ -38,6 +39,7 @@ class Question:
 
     merchant_id: UUID
     operation_id: UUID
+    order_id: UUID
     payment_id: UUID
     kind: str
     key: str
@@ -66,6 +68,7 @@ def of(
     return Question(
         merchant_id=operation.merchant_id,
         operation_id=operation.pk,
+        order_id=payment.order_id,
         payment_id=payment.pk,
         kind=operation.kind,
         key=operation.key,
@@ -86,8 +89,16 @@ def load(*, merchant_id: UUID, operation_id: UUID) -> Question | None:
         return replace(question, wanted=wanted) if question else None
 
 
-def ask(question: Question, *, now: datetime) -> str:
-    """Ask, and apply the answer. Returns the outcome: succeeded, declined, not_sent, unknown. Safe to repeat."""
+@dataclass(frozen=True)
+class Asked:
+    """How a question ended: succeeded, declined, not_sent, unknown; and what its client's key was answered by it, if it was."""
+
+    outcome: str
+    answer: Answer | None = None
+
+
+def ask(question: Question, *, now: datetime) -> Asked:
+    """Ask, and apply the answer. Safe to repeat."""
     adapter = registry.provider(question.provider)
     report: ProviderReport | None = None
     try:
@@ -132,13 +143,16 @@ def look_up(*, merchant_id: UUID, payment_id: UUID, now: datetime) -> str:
     return reports.apply(report, merchant_id=merchant_id, now=now).verdict
 
 
-def _apply(question: Question, report: ProviderReport, outcome: str, *, now: datetime) -> str:
-    with writing(question.merchant_id, step="questions.apply"):
-        reports.record(report, now=now, operation=payment_queries.operation(question.operation_id))
-    return outcome
+def _apply(question: Question, report: ProviderReport, outcome: str, *, now: datetime) -> Asked:
+    arrival = reports.Arrival(report=report, operation_id=question.operation_id, order_id=question.order_id)
+    with writing(question.merchant_id, step="questions.apply", ahead=reports.questions_of(arrival)):
+        (told,) = reports.record_all([arrival], now=now, accounts={question.account.id: question.account})
+        if isinstance(told, Exception):
+            raise told
+    return Asked(outcome, told.answer)
 
 
-def _note_silence(question: Question, outcome: str, error: str, *, now: datetime) -> str:
+def _note_silence(question: Question, outcome: str, error: str, *, now: datetime) -> Asked:
     """No answer, or it was never sent: note it; recovery asks again. Only the provider's word ends a doubt."""
     with writing(question.merchant_id, step="questions.silence"):
         payment = payment_queries.get(question.payment_id)
@@ -149,4 +163,4 @@ def _note_silence(question: Question, outcome: str, error: str, *, now: datetime
         if outcome == "unknown" and question.kind == "open" and payment.state == "created":
             payments.go(payment, "unknown", cause=Cause(f"{question.provider} did not answer: {error}"))
         answers.leave_open(payment_id=payment.pk)
-    return outcome
+    return Asked(outcome)

@@ -50,7 +50,7 @@ def resume(claim: Claim, *, now: datetime) -> str:
             return _give_up(claim, now=now)
     if only_look:
         return _later(claim, now=now)
-    return questions.ask(question, now=now)
+    return questions.ask(question, now=now).outcome
 
 
 def work_payments(*, stopping: Callable[[], bool] = due.never) -> int:
@@ -83,7 +83,7 @@ def _known(claim: Claim, *, now: datetime) -> bool:
         told = state not in ("created", "unknown") if operation.kind == "open" else state not in IN_FLIGHT
         if told:
             payments.settle(operation, "succeeded", now=now)
-            answers.settle(order=operation.payment.order, payment=operation.payment, now=now)
+            answers.settle(operation.payment.order, operation.payment)
     return told
 
 
@@ -109,5 +109,5 @@ def _give_up(claim: Claim, *, now: datetime) -> str:
         if operation.kind == "open" and payment.state in ("created", "unknown"):
             cause = Cause(f"{payment.provider} knows nothing of it, and it is not asked for any more")
             reports.close_attempt(dossiers, payment, target=str(Kind.EXPIRED), cause=cause, now=now)
-            answers.settle(order=dossiers.orders[payment.order_id], payment=payment, now=now)
+            answers.settle(dossiers.orders[payment.order_id], payment)
     return "given_up"

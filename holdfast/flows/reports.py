@@ -13,20 +13,21 @@ from uuid import UUID
 
 from holdfast.cases import services as cases
 from holdfast.db.moves import Cause
+from holdfast.db.statements import Question as Ahead
 from holdfast.db.tenancy import writing
 from holdfast.flows import answers, paid
-from holdfast.flows.dossiers import Dossiers
+from holdfast.flows.dossiers import Dossiers, HasMode
+from holdfast.idempotency.services import Answer
 from holdfast.inventory import services as inventory
 from holdfast.kernel.errors import Conflict
 from holdfast.kernel.money import Money
 from holdfast.ledger import services as ledger
-from holdfast.merchants.models import Account
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order
 from holdfast.outbox import services as outbox
 from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
-from holdfast.payments.models import Operation, Payment
+from holdfast.payments.models import Payment
 from holdfast.payments.states import IN_FLIGHT, PAYMENT
 from holdfast.providers.contract import Kind, ProviderReport
 
@@ -46,15 +47,18 @@ class Applied:
     verdict: str
     order_id: UUID
     payment_id: UUID
+    #: What the client's key was answered by it.
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """A report, and what brought it: the provider's event or our question."""
+    """A report, and what brought it: the provider's event or our question, which knows the order."""
 
     report: ProviderReport
     event_id: UUID | None = None
-    operation: Operation | None = None
+    operation_id: UUID | None = None
+    order_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -80,19 +84,16 @@ def apply(report: ProviderReport, *, merchant_id: UUID, now: datetime) -> Applie
         return record(report, now=now)
 
 
-def record(report: ProviderReport, *, now: datetime, event_id: UUID | None = None, operation: Operation | None = None) -> Applied:
-    """Apply a report in the caller's transaction, together with what the caller has to note about it.
-
-    Raises NoSuchPayment, NotOurs, Busy.
-    """
-    (told,) = record_all([Arrival(report=report, event_id=event_id, operation=operation)], now=now)
+def record(report: ProviderReport, *, now: datetime, event_id: UUID | None = None) -> Applied:
+    """Apply a report in the caller's transaction. Raises NoSuchPayment, NotOurs, Busy."""
+    (told,) = record_all([Arrival(report=report, event_id=event_id)], now=now)
     if isinstance(told, Applied):
         return told
     raise told
 
 
 def record_all(
-    arrivals: Sequence[Arrival], *, now: datetime, accounts: Mapping[UUID, Account] | None = None
+    arrivals: Sequence[Arrival], *, now: datetime, accounts: Mapping[UUID, HasMode] | None = None
 ) -> list[Applied | NoSuchPayment | NotOurs]:
     """Apply reports in the caller's transaction, one after the other, with the rows of all of them read together.
 
@@ -114,8 +115,21 @@ def record_all(
     return told
 
 
+def questions_of(arrival: Arrival) -> Sequence[Ahead]:
+    """What recording the answer to a question of ours begins with: the order's lock, and what is read under it."""
+    asked: list[Ahead] = []
+    if arrival.order_id is not None:
+        order_id = arrival.order_id
+        asked += [lambda: orders.lock_orders([order_id]), lambda: payment_queries.of_orders([order_id])]
+    if arrival.operation_id is not None:
+        operation_id = arrival.operation_id
+        asked.append(lambda: payment_queries.operation_now(operation_id))
+    return [*asked, lambda: _rows_named([arrival.report])]
+
+
 def _record(arrival: Arrival, payment_id: UUID, dossiers: Dossiers, *, now: datetime) -> Applied:
-    report, operation, event_id = arrival.report, arrival.operation, arrival.event_id
+    report, event_id = arrival.report, arrival.event_id
+    operation = payment_queries.operation_now(arrival.operation_id) if arrival.operation_id else None
     payment = dossiers.payments[payment_id]
     order = dossiers.orders[payment.order_id]
     before = payment.state
@@ -131,9 +145,9 @@ def _record(arrival: Arrival, payment_id: UUID, dossiers: Dossiers, *, now: date
     verdict = _EFFECTS[report.kind](visit)
     if operation is not None:
         payments.settle(operation, _OUTCOMES.get(report.kind, "succeeded"), now=now)
-    if operation is not None or before in ("created", "unknown"):
-        answers.settle(order=order, payment=payment, now=now)
-    return Applied(verdict, order.pk, payment.pk)
+    told = answers.settle(order, payment) if operation is not None or before in ("created", "unknown") else None
+    # Only who moves it out of doubt knows that no earlier answer stands.
+    return Applied(verdict, order.pk, payment.pk, told if before in ("created", "unknown") else None)
 
 
 # -- Whose report is this? --------------------------------------------------------------------------------------------
@@ -141,10 +155,14 @@ def _record(arrival: Arrival, payment_id: UUID, dossiers: Dossiers, *, now: date
 
 def _named_by(reports: Sequence[ProviderReport], *, now: datetime) -> list[Payment | Applied | NoSuchPayment | NotOurs]:
     """The attempts that reports name."""
-    references = {_uuid(report.reference) for report in reports} - {None}
-    names = {(report.account_id, report.provider_id) for report in reports if report.provider_id}
-    rows = payment_queries.find(references=[each for each in references if each], names=names)
+    rows = _rows_named(reports)
     return [_named(report, rows, now=now) for report in reports]
+
+
+def _rows_named(reports: Sequence[ProviderReport]) -> list[Payment]:
+    references = dict.fromkeys(_uuid(report.reference) for report in reports)
+    names = dict.fromkeys((report.account_id, report.provider_id) for report in reports if report.provider_id)
+    return payment_queries.find(references=[each for each in references if each], names=names)
 
 
 def _named(report: ProviderReport, rows: Sequence[Payment], *, now: datetime) -> Payment | Applied | NoSuchPayment | NotOurs:
@@ -167,8 +185,7 @@ def _binding(visit: _Visit) -> Applied | None:
     report, payment = visit.report, visit.payment
     if (payment.account_id, payment.provider) != (report.account_id, report.provider):
         return _security(report, payment, "Another account speaks of this payment", now=visit.now)
-    account = visit.dossiers.account(payment.account_id)
-    if report.live != (account.mode == account.Mode.LIVE):
+    if report.live != visit.dossiers.account(payment.account_id).live:
         return _security(report, payment, "Test and live mode are mixed", now=visit.now)
     late = visit.dossiers.late_of(payment)
     if report.object_id and visit.dossiers.facts.belongs_to_another(payment, report.object_id, late):

@@ -1,17 +1,31 @@
 """Claim a client's key, and answer it once. Safe to repeat: that is what it is for."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Q
-
-from holdfast.db import due, payloads
+from holdfast.db import due, payloads, writes
+from holdfast.db.statements import run
 from holdfast.idempotency.models import Key
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Conflict, Refused
 from holdfast.kernel.ids import new_id
+
+CLAIM = """
+  INSERT INTO idempotency_key (id, merchant_id, scope, key, fingerprint, subject, subject_id, leased_until, answer_sha256,
+    created_at, expires_at)
+  VALUES (%s, %s, %s, %s, %s, %s, %s, holdfast_now() + make_interval(secs => %s), '', %s,
+    holdfast_now() + make_interval(secs => %s))
+  ON CONFLICT (merchant_id, scope, key) DO NOTHING
+"""
+#: The body is kept only if a key waits for it.
+ANSWER = """
+  WITH waiting AS (SELECT id FROM idempotency_key WHERE subject_id = %s AND status IS NULL FOR UPDATE),
+       kept AS (INSERT INTO db_payload (id, merchant_id, kind, headers, body)
+                SELECT %s, %s, 'answer', '{}', %s FROM waiting LIMIT 1 RETURNING id)
+  UPDATE idempotency_key k SET status = %s, answer_id = kept.id, answer_sha256 = %s FROM waiting, kept WHERE k.id = waiting.id
+"""
 
 
 class KeyReused(Refused):
@@ -31,6 +45,8 @@ class Use:
     scope: str
     key: str
     fingerprint: str
+    #: Of the row that a first use becomes.
+    id: UUID = field(default_factory=new_id, compare=False)
 
 
 @dataclass(frozen=True)
@@ -76,11 +92,6 @@ def let_go(*, subject_id: UUID) -> None:
     Key.objects.filter(subject_id=subject_id, status__isnull=True).update(leased_until=due.DatabaseNow())
 
 
-def waiting_for(subject_id: UUID) -> bool:
-    """Is there a key without an answer for this subject?"""
-    return Key.objects.filter(subject_id=subject_id, status__isnull=True).exists()
-
-
 def answered(subject_id: UUID) -> Answer | None:
     """The stored answer of a subject, None while there is none."""
     row = Key.objects.filter(subject_id=subject_id, status__isnull=False).first()
@@ -90,10 +101,7 @@ def answered(subject_id: UUID) -> Answer | None:
 
 def answer(*, merchant_id: UUID, subject_id: UUID, status: int, body: bytes) -> None:
     """Store the final answer for every key of a subject that has none yet."""
-    stored = payloads.store(merchant_id, "answer", body)
-    Key.objects.filter(Q(status__isnull=True), subject_id=subject_id).update(
-        status=status, answer_id=stored.id, answer_sha256=stored.sha256
-    )
+    writes.say(ANSWER, subject_id, new_id(), merchant_id, body, status, hashlib.sha256(body).hexdigest())
 
 
 def _renew(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: datetime) -> bool:
@@ -104,24 +112,6 @@ def _renew(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: dat
 
 def _insert(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: datetime) -> bool:
     """Waits for a transaction that is inserting the same key, up to the lock timeout."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO idempotency_key (id, merchant_id, scope, key, fingerprint, subject, subject_id, leased_until,
-                   answer_sha256, created_at, expires_at)
-               VALUES (%s, %s, %s, %s, %s, %s, %s, holdfast_now() + make_interval(secs => %s), '', %s,
-                   holdfast_now() + make_interval(secs => %s))
-               ON CONFLICT (merchant_id, scope, key) DO NOTHING""",
-            [
-                new_id(),
-                merchant_id,
-                use.scope,
-                use.key,
-                use.fingerprint,
-                subject,
-                subject_id,
-                limits.KEY_LEASE.total_seconds(),
-                now,
-                limits.KEY_TTL.total_seconds(),
-            ],
-        )
-        return cursor.rowcount == 1
+    writes.send()
+    said = (use.id, merchant_id, use.scope, use.key, use.fingerprint, subject, subject_id)
+    return run(CLAIM, [*said, limits.KEY_LEASE.total_seconds(), now, limits.KEY_TTL.total_seconds()]).rowcount == 1

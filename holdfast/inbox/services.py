@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
-from holdfast.db import due, writes
-from holdfast.db.moves import lock, lock_all
+from holdfast.db import due, reads, writes
+from holdfast.db.moves import lock
 from holdfast.inbox.models import Event
 from holdfast.inbox.states import EVENT
 from holdfast.kernel import limits
@@ -21,7 +21,8 @@ def lock_event(event_id: UUID) -> Event:
 
 def lock_events(event_ids: Iterable[UUID]) -> dict[UUID, Event]:
     """Events by id under their locks, in the order in which they were received."""
-    return lock_all(Event.objects.all(), event_ids)
+    rows = reads.rows(Event, "WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", sorted(event_ids))
+    return {row.pk: row for row in rows}
 
 
 def announce(event_id: UUID) -> int:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from holdfast.db import reads
 from holdfast.db.pages import Page, Span, newest
 from holdfast.inventory.models import Movement, Reservation, Slot, Stock
 from holdfast.kernel.errors import NotFound, Refused
@@ -45,7 +46,7 @@ def slots(product_id: UUID, *, now: datetime, limit: int, after: UUID | None = N
 
 def of_orders(order_ids: Iterable[UUID]) -> list[Reservation]:
     """The reservations of several orders, each order's in the global order of their stock."""
-    return list(Reservation.objects.filter(order_id__in=list(order_ids)).order_by("order_id", "stock_id"))
+    return reads.rows(Reservation, "WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, stock_id", [*order_ids])
 
 
 def of_order(order_id: UUID) -> list[Reservation]:

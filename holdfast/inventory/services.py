@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import F
 
 from holdfast.db import writes
@@ -34,7 +33,7 @@ class InsufficientStock(Conflict):
 def reserve(
     *, merchant_id: UUID, order_id: UUID, wanted: Mapping[UUID, int], until: datetime, cause: Cause, now: datetime
 ) -> None:
-    """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left."""
+    """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left, when it is sent."""
     for stock_id, quantity in sorted(wanted.items()):
         row = Reservation(
             merchant_id=merchant_id,
@@ -53,6 +52,7 @@ def hold_again(reservations: Iterable[Reservation], *, until: datetime, cause: C
     """Hold what an order let go of, all or none (another attempt, or late money). Raises InsufficientStock."""
     rows = [row for row in reservations if row.state in ("released", "expired")]
     _take({row.stock_id: row.quantity for row in rows})
+    writes.send()  # the caller decides on the refusal
     for row in rows:
         move(row, "held", machine=RESERVATION, cause=cause, expires_at=until)
 
@@ -89,15 +89,16 @@ def receive_stock(*, merchant_id: UUID, stock_id: UUID, quantity: int, cause: st
 
 def _take(wanted: Mapping[UUID, int]) -> None:
     """Add to `reserved` under row locks. The check is inside the lock; the database checks once more."""
-    if not wanted:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE, [list(wanted), list(wanted.values()), len(wanted)])
-        if cursor.rowcount == len(wanted):
-            return
+    if wanted:
+        writes.say(TAKE, [*wanted], [*wanted.values()], len(wanted), refused=lambda: _missing(wanted))
+
+
+def _missing(wanted: Mapping[UUID, int]) -> InsufficientStock:
+    """What there is too little of, read under the locks that the refusal holds."""
     rows = lock_all(Stock.objects.all(), wanted)
     for stock_id, quantity in sorted(wanted.items()):
         row = rows.get(stock_id)
         left = row.on_hand - row.reserved if row else 0
         if left < quantity:
-            raise InsufficientStock(available=left, wanted=quantity, name=row.name if row else "")
+            return InsufficientStock(available=left, wanted=quantity, name=row.name if row else "")
+    return InsufficientStock()

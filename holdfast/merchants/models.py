@@ -100,6 +100,10 @@ class Account(TenantRow):
             Frozen(name="merchants_account_frozen", columns=["merchant_id", "provider", "mode"]),
         ]
 
+    @property
+    def live(self) -> bool:
+        return self.mode == self.Mode.LIVE
+
     def __str__(self) -> str:
         return f"{self.provider} ({self.mode})"
 

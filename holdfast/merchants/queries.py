@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from holdfast.db.tenancy import unscoped
+from holdfast.db import reads
+from holdfast.db.tenancy import ask_unscoped, unscoped
 from holdfast.kernel.errors import NotFound, Refused, Unauthorized
 from holdfast.merchants.credentials import unseal
 from holdfast.merchants.models import Account, Merchant
@@ -36,12 +37,10 @@ class KeyHolder:
 
 def key_holder(token: str) -> KeyHolder:
     """Whose API key this is. Needs no tenant. Raises UnknownKey."""
-    with unscoped(), connection.cursor() as cursor:
-        cursor.execute("SELECT merchant_id, id, kind FROM holdfast_find_key(%s)", [token_hash(token)])
-        row = cursor.fetchone()
-    if row is None:
+    rows = ask_unscoped("SELECT merchant_id, id, kind FROM holdfast_find_key(%s)", token_hash(token))
+    if not rows:
         raise UnknownKey
-    return KeyHolder(*row)
+    return KeyHolder(*rows[0])
 
 
 def of_host(host: str) -> UUID | None:
@@ -59,7 +58,7 @@ def token_hash(token: str) -> str:
 
 def current(merchant_id: UUID) -> Merchant:
     """The merchant of this transaction."""
-    merchant = Merchant.objects.filter(pk=merchant_id).first()
+    merchant = reads.first(Merchant, "WHERE id = %s", merchant_id)
     if merchant is None:
         raise NotFound("There is no such merchant.")
     return merchant
@@ -70,7 +69,7 @@ def account_for(provider: str, *, shopper: bool = False) -> Account:
 
     Once a merchant takes live money anywhere, no test account takes orders; a shopper never chooses the direct gateway.
     """
-    enabled = list(Account.objects.filter(enabled=True).order_by("id"))
+    enabled = reads.rows(Account, "WHERE enabled ORDER BY id")
     live = any(row.mode == Account.Mode.LIVE for row in enabled)
     offered = [row for row in enabled if row.provider == provider and (row.mode == Account.Mode.LIVE or not live)]
     if not offered or (shopper and provider in NOT_FOR_SHOPPERS):
@@ -85,7 +84,7 @@ def account(account_id: UUID) -> Account:
 
 def accounts(account_ids: Iterable[UUID]) -> dict[UUID, Account]:
     """Accounts of this merchant by id."""
-    return {row.pk: row for row in Account.objects.filter(pk__in=set(account_ids))}
+    return {row.pk: row for row in reads.rows(Account, "WHERE id = ANY(%s::uuid[])", [*account_ids])}
 
 
 def handle(row: Account) -> AccountHandle:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from holdfast.db import reads
 from holdfast.db.pages import Page, Span, after_prefix
 from holdfast.db.pages import newest as newest_of
 from holdfast.kernel.errors import NotFound
@@ -55,7 +56,7 @@ def lines(order_id: UUID) -> list[OrderLine]:
 
 def lines_of(order_ids: Iterable[UUID]) -> list[OrderLine]:
     """The lines of several orders."""
-    return list(OrderLine.objects.filter(order_id__in=list(order_ids)).order_by("order_id", "position"))
+    return reads.rows(OrderLine, "WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, position", [*order_ids])
 
 
 def newest(*, before: UUID | None, limit: int) -> list[Order]:

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.db import writes
-from holdfast.db.moves import Cause, lock, lock_all, move
+from holdfast.db import reads, writes
+from holdfast.db.moves import Cause, lock, move
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import readable_code
 from holdfast.orders.models import Order, OrderLine
@@ -61,7 +61,8 @@ def lock_order(order_id: UUID) -> Order:
 def lock_orders(order_ids: Iterable[UUID]) -> dict[UUID, Order]:
     """Orders by id under their locks, taken in the order of ids. Raises NotFound when one is not there, Busy."""
     wanted = set(order_ids)
-    found = lock_all(Order.objects.all(), wanted)
+    rows = reads.rows(Order, "WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", sorted(wanted))
+    found = {row.pk: row for row in rows}
     if wanted - found.keys():
         raise NotFound("There is no such order.")
     return found

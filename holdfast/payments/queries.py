@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
+from holdfast.db import reads
 from holdfast.db.pages import MANY, Page, Span, newest
 from holdfast.kernel.errors import NotFound
 from holdfast.payments.models import Fact, Operation, Payment
@@ -22,9 +23,9 @@ def get(payment_id: UUID) -> Payment:
 
 def find(*, references: Iterable[UUID], names: Iterable[tuple[UUID, str]]) -> list[Payment]:
     """Attempts by our reference, or by the provider's id with an account."""
-    pairs = set(names)
-    by_name = Q(account_id__in={account for account, _ in pairs}, provider_id__in={name for _, name in pairs})
-    return list(Payment.objects.filter(Q(pk__in=set(references)) | by_name))
+    pairs = [*names]
+    wanted = "WHERE id = ANY(%s::uuid[]) OR (account_id = ANY(%s::uuid[]) AND provider_id = ANY(%s::text[]))"
+    return reads.rows(Payment, wanted, [*references], [account for account, _ in pairs], [name for _, name in pairs])
 
 
 def in_flight(order_id: UUID) -> Payment | None:
@@ -44,11 +45,11 @@ def holds_money(order_id: UUID) -> bool:
 
 def facts(payment_ids: Iterable[UUID], objects: Iterable[tuple[UUID, str]]) -> list[Fact]:
     """What is known of these attempts, and of these provider objects whichever attempt they belong to."""
-    pairs = set(objects)
-    of_object = Q(
-        account_id__in={account for account, _ in pairs}, kind__in=Fact.Kind.values, object_id__in={name for _, name in pairs}
-    )
-    return list(Fact.objects.filter(Q(payment_id__in=list(payment_ids)) | of_object))
+    pairs = [*objects]
+    of_object = "account_id = ANY(%s::uuid[]) AND kind = ANY(%s::text[]) AND object_id = ANY(%s::text[])"
+    wanted = f"WHERE payment_id = ANY(%s::uuid[]) OR ({of_object})"
+    names = [account for account, _ in pairs], [*Fact.Kind.values], [name for _, name in pairs]
+    return reads.rows(Fact, wanted, [*payment_ids], *names)
 
 
 def of_order(order_id: UUID) -> list[Payment]:
@@ -58,7 +59,7 @@ def of_order(order_id: UUID) -> list[Payment]:
 
 def of_orders(order_ids: Iterable[UUID]) -> list[Payment]:
     """All attempts for several orders, oldest first."""
-    return list(Payment.objects.filter(order_id__in=list(order_ids)).order_by("id"))
+    return reads.rows(Payment, "WHERE order_id = ANY(%s::uuid[]) ORDER BY id", [*order_ids])
 
 
 def money_of(order_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
@@ -71,6 +72,14 @@ def money_of(order_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
 def operation(operation_id: UUID) -> Operation:
     """One operation, with its payment."""
     return Operation.objects.select_related("payment").get(pk=operation_id)
+
+
+def operation_now(operation_id: UUID) -> Operation:
+    """One operation as it stands. Raises NotFound."""
+    found = reads.first(Operation, "WHERE id = %s", operation_id)
+    if found is None:
+        raise NotFound("There is no such operation.")
+    return found
 
 
 def operation_of(payment_id: UUID, kind: str) -> Operation | None:

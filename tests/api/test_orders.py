@@ -54,14 +54,14 @@ def test_looking_at_a_payment_makes_the_worker_ask_and_the_order_paid(scene: Sce
     assert order["next"] == {"action": "none", "detail": "", "url": ""}
 
 
-def test_page_takes_ten_statements_however_much_is_in_the_order(scene: Scene, gateway: Any) -> None:
+def test_page_takes_nine_statements_however_much_is_in_the_order(scene: Scene, gateway: Any) -> None:
     small, small_shopper, _ = paid(scene, gateway, BOOK=1)
     large, large_shopper, _ = paid(scene, gateway, BOOK=9, MUG=3, CUP=2, TOUR_ADULT=2, TOUR_CHILD=3)
     with CaptureQueriesContext(connection) as few:
         small_shopper.get(small)
     with CaptureQueriesContext(connection) as many:
         assert len(large_shopper.get(large).json["handovers"]) == 14
-    assert (len(few), len(many)) == (10, 10), [row["sql"][:90] for row in many.captured_queries]
+    assert (len(few), len(many)) == (9, 9), [row["sql"][:90] for row in many.captured_queries]
 
 
 def test_merchant_reads_every_order_without_a_token(scene: Scene) -> None:
@@ -118,14 +118,14 @@ def test_list_is_the_merchants_alone_and_newest_first(scene: Scene) -> None:
     assert second["orders"][0]["status"] == "pending"
 
 
-def test_list_takes_seven_statements_however_many_orders(scene: Scene, gateway: Any) -> None:
+def test_list_takes_six_statements_however_many_orders(scene: Scene, gateway: Any) -> None:
     paid(scene, gateway, BOOK=1)
     for _ in range(3):
         scene.order(CUP=1)
     with CaptureQueriesContext(connection) as queries:
         told = scene.merchant.get("/v1/orders").json
     assert [row["status"] for row in told["orders"]] == ["pending"] * 3 + ["paid"]
-    assert len(queries) == 7, [row["sql"][:90] for row in queries.captured_queries]
+    assert len(queries) == 6, [row["sql"][:90] for row in queries.captured_queries]
 
 
 def test_cancelling_asks_the_provider_to_close_and_keeps_its_answer(scene: Scene, database: Any) -> None:

@@ -64,7 +64,7 @@ def test_queries_out_of_bounds_are_refused(scene: Scene) -> None:
         assert scene.shopper.get(f"/v1/products?{query}").refusal == (422, "unacceptable_values"), query
 
 
-def test_listing_takes_eight_statements_however_many_products(scene: Scene) -> None:
+def test_listing_takes_seven_statements_however_many_products(scene: Scene) -> None:
     with CaptureQueriesContext(connection) as few:
         scene.shopper.get("/v1/products?limit=1")
     for number in range(20):
@@ -72,7 +72,7 @@ def test_listing_takes_eight_statements_however_many_products(scene: Scene) -> N
         setup.stock_up(merchant_id=scene.shop.id, goods=goods, currency="EUR", now=clock.now())
     with CaptureQueriesContext(connection) as many:
         assert len(scene.shopper.get("/v1/products?limit=100").json["products"]) == 24
-    assert (len(few), len(many)) == (8, 8), [row["sql"][:90] for row in many.captured_queries]
+    assert (len(few), len(many)) == (7, 7), [row["sql"][:90] for row in many.captured_queries]
 
 
 def test_one_product_and_what_is_not_for_sale(scene: Scene, database: Any) -> None:

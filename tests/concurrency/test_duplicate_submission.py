@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.carts import services as carts
 from holdfast.carts.models import Cart
+from holdfast.db import reads
 from holdfast.db.moves import lock_all
 from holdfast.flows import checkout
 from holdfast.flows.checkout import AlreadyInCheckout
@@ -75,7 +76,8 @@ def test_without_key_lock_and_constraint_one_cart_is_sold_many_times(
     cart = build.basket(shop, MUG=2)
 
     def look_without_lock(cart_id: Any, *_: Any) -> Cart:
-        cart = Cart.objects.get(pk=cart_id)
+        cart = reads.first(Cart, "WHERE id = %s", cart_id)
+        assert cart is not None
         everybody_has_looked.wait(driving.PATIENCE_S)
         return cart
 
