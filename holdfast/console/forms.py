@@ -5,7 +5,7 @@ from typing import Any
 from unfold.forms import AuthenticationForm
 
 
-class LoginForm(AuthenticationForm):  # type: ignore[misc]
+class LoginForm(AuthenticationForm):
     """E-mail and password. Whatever is wrong, the answer is one and the same, and takes as long."""
 
     def clean_username(self) -> Any:

@@ -81,6 +81,7 @@ class Site(UnfoldAdminSite):
             "site_subheader": "Console",
             "site_symbol": "anchor",
             "site_url": None,
+            "site_favicons": [{"rel": "icon", "href": static("console/anchor.svg"), "type": "image/svg+xml"}],
             "is_fullwidth": "1",
         }
 

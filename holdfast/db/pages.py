@@ -48,12 +48,18 @@ def newest(table: QuerySet[Row], span: Span, *, wanted: QuerySet[Row] | None = N
     if wanted is None:
         rows = list(looked[: size + 1])
         return Page(rows[:size], rows[size - 1].pk if len(rows) > size else None)
-    window = looked.values("pk")[: limits.STAFF_WINDOW]
-    rows = list(wanted.filter(pk__in=window).order_by("-pk")[: size + 1])
+    last = edge(looked)
+    rows = list(span.of(wanted).filter(**({"pk__gte": last} if last else {})).order_by("-pk")[: size + 1])
     if len(rows) > size:
         return Page(rows[:size], rows[size - 1].pk)
-    last = list(looked.values_list("pk", flat=True)[limits.STAFF_WINDOW - 1 : limits.STAFF_WINDOW])
-    return Page(rows, last[0] if last else None, narrowed=bool(last))
+    return Page(rows, last, narrowed=last is not None)
+
+
+def edge(table: QuerySet[Row]) -> UUID | None:
+    """The id at which a window over the newest rows ends, None when all of them fit. Asked first, because as a subquery the
+    planner would rather read the whole table for a rare word than look through the window."""
+    ids = table.order_by("-pk").values_list("pk", flat=True)
+    return next(iter(ids[limits.STAFF_WINDOW - 1 : limits.STAFF_WINDOW]), None)
 
 
 def after_prefix(prefix: str) -> str:

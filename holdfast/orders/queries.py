@@ -1,13 +1,14 @@
 """Reads of orders."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count
+
 from holdfast.db import reads
-from holdfast.db.pages import Page, Span, after_prefix
+from holdfast.db.pages import Page, Span, after_prefix, edge
 from holdfast.db.pages import newest as newest_of
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import floor_id
@@ -120,10 +121,12 @@ def numbers(order_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     return dict(Order.objects.filter(pk__in={id for id in order_ids if id}).values_list("pk", "number"))
 
 
-def states_of_newest(*, since: datetime, limit: int) -> dict[str, int]:
-    """How many of the newest orders are in which state."""
-    rows = Order.objects.filter(pk__gte=floor_id(since)).order_by("-pk").values_list("state", flat=True)
-    return dict(Counter(rows[:limit]))
+def states_of_newest(*, since: datetime) -> dict[str, int]:
+    """How many of the orders since then are in which state; of the newest `limits.STAFF_WINDOW` of them."""
+    rows = Order.objects.filter(pk__gte=floor_id(since))
+    last = edge(rows)
+    rows = rows.filter(pk__gte=last) if last else rows
+    return dict(rows.values_list("state").annotate(n=Count("pk")).order_by())
 
 
 def oldest(states: Collection[str], *, limit: int) -> list[Order]:

@@ -1,5 +1,6 @@
 """Orders: the list, and one order's page."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -22,7 +23,7 @@ from holdfast.payments import queries as payments
 from holdfast.payments.models import Payment
 from holdfast.payments.states import PAYMENT
 
-COLUMNS = ("Order", "Placed", "Customer", "Status", "Order state", "Payment", "Fulfilment", "#Total")
+COLUMNS = ("Order", "Status", "Order state", "Payment", "Fulfilment", "#Total", "Customer")
 STATUSES = ("pending", "paid", "failed", "cancelled", "refunded")
 #: Tones of the public status, which shares words with the machines.
 STATUS_TONES = {"pending": "busy", "paid": "good", "failed": "bad", "cancelled": "plain", "refunded": "warn"}
@@ -45,16 +46,16 @@ def orders_list(desk: Desk, request: HttpRequest) -> View:
 
     def line(order: Order) -> Line:
         mine = [row for row in attempts if row.order_id == order.pk]
+        placed = desk.show.time(order.placed_at)
         return Line(
             (
-                link("ord", order.pk, text=order.number),
-                desk.show.time(order.placed_at),
-                customer(order),
+                replace(link("ord", order.pk, text=order.number), hint=placed.hint, sub=placed.text),
                 status_label(order, *money.get(order.pk, (0, 0))),
                 label(order.state),
                 payment_label(mine),
                 fulfilment_label([row for row in parts if row.order_id == order.pk]),
                 desk.show.amount(order.total_minor, order.currency),
+                customer(order),
             )
         )
 

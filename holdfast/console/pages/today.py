@@ -1,7 +1,7 @@
 """The first page: what waits for somebody, what is under way, what came last."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.http import HttpRequest
@@ -39,7 +39,7 @@ class Figure:
 
 def today(desk: Desk, request: HttpRequest) -> View:
     """Counts of orders by state, the oldest waiting things, open cases, the latest events. Nine statements."""
-    counts = orders.states_of_newest(since=clock.now() - timedelta(days=DAYS), limit=limits.STAFF_WINDOW)
+    counts = orders.states_of_newest(since=clock.now() - timedelta(days=DAYS))
     figures = [Figure(counts[state], label(state), listing("orders", state=state)) for state in ORDER.states if counts.get(state)]
     return View(
         "console/today.html",
@@ -118,8 +118,8 @@ def _latest(desk: Desk) -> Table:
     found = inbox.page(Span()).rows[:FEW]
     numbers = number_cells([row.order_id for row in found])
     lines = [
-        Line((link("evt", row.pk, text=row.type), label(row.state), desk.show.time(row.received_at),
+        Line((replace(link("evt", row.pk, text=row.type), sub=desk.show.time(row.received_at).text), label(row.state),
               numbers.get(row.order_id, NOTHING)))
         for row in found
     ]  # fmt: skip
-    return Table("Latest events", ("Event", "State", "Received", "Order"), lines, "No event came yet.")
+    return Table("Latest events", ("Event", "State", "Order"), lines, "No event came yet.")
