@@ -281,6 +281,7 @@ def _welcome(house: House, *, seconds: float) -> None:
         f"""
 Holdfast is up ({seconds:.0f} s).
 
+  shop       {house.web}/              browse, buy, pay with a magic card
   API        {house.web}/v1/docs       interactive description
   webhooks   http://{HOST}:{house.ports.receiver}/webhooks/…
   gateway    {house.gateway}           the sandbox: hosted pages, books, moods

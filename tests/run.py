@@ -97,7 +97,8 @@ def _steps() -> Iterator[Step]:
     yield Step("imports go down", _python("-c", "from importlinter.cli import lint_imports_command as lint; lint()"))
     yield Step("migrations", _python("-c", MIGRATIONS_COMPLETE), env=SETTINGS)
     yield Step("docs", _python("-m", "holdfast", "docs", "--check"), env=SETTINGS)
-    yield Step("tests", _python("-m", "pytest", *_workers()), limit_s=SUITE_LIMIT_S)
+    yield Step("tests", _python("-m", "pytest", *_workers(), "--ignore=tests/browser"), limit_s=SUITE_LIMIT_S)
+    yield Step("browser tests", _python("-m", "pytest", "tests/browser"), hindrance=_install_browser())
     yield Step(
         "tests on PostgreSQL 15",
         _python("-m", "pytest", "tests", *_workers(), "-m", "not processes", *(f"--ignore=tests/{path}" for path in LEFT_OUT)),
@@ -195,20 +196,43 @@ def _workers() -> list[str]:
     return ["-n", str(min(cores, MOST_WORKERS)), "--dist", "worksteal"] if cores > 1 else []
 
 
+def _install_browser() -> str:
+    """Empty when there is a Chromium, installed just now if need be; else why there is none."""
+    if _browser():
+        return ""
+    if not _may_install():
+        return "Chromium is not installed, and only root on a Debian installs it here (HOLDFAST_CHROMIUM names another one)"
+    say("\n── installing Chromium")
+    _install("chromium", "fonts-dejavu-core")
+    return "" if _browser() else "this system's packages have no Chromium"
+
+
+def _browser() -> str:
+    return os.environ.get("HOLDFAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-headless-shell") or ""
+
+
 def _install_oldest_postgres() -> str:
     """Empty when PostgreSQL 15 is there, installed just now if need be; else why it is not."""
     if (OLDEST_POSTGRES / "postgres").exists():
         return ""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
+    if not _may_install():
         return "PostgreSQL 15 is not installed, and only root on a Debian installs it here"
     say("\n── installing PostgreSQL 15")
     if not NO_CLUSTER.parent.parent.exists():
         NO_CLUSTER.parent.mkdir(parents=True)
         NO_CLUSTER.write_text("# Holdfast's tests run servers of their own.\ncreate_main_cluster = false\n")
+    _install("postgresql-15")
+    return "" if (OLDEST_POSTGRES / "postgres").exists() else "this system's packages have no PostgreSQL 15"
+
+
+def _may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _install(*packages: str) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.call(["apt-get", "update", "-qq"], env=env)
-    subprocess.call(["apt-get", "install", "-qq", "-y", "--no-install-recommends", "postgresql-15"], env=env)
-    return "" if (OLDEST_POSTGRES / "postgres").exists() else "this system's packages have no PostgreSQL 15"
+    subprocess.call(["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages], env=env)
 
 
 def _python(*arguments: str) -> list[str]:
