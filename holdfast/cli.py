@@ -108,7 +108,7 @@ def check(
 
 @app.command()
 def bench(
-    only: Annotated[str, typer.Option(help="receive, settle, checkout, storm or memory; all when empty.")] = "",
+    only: Annotated[str, typer.Option(help="Some of receive,settle,checkout,storm,memory; all when empty.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures of every run to this file.")] = None,
     quick: Annotated[bool, typer.Option(help="One short run of each part: it shows that it works, and little else.")] = False,
     floors: Annotated[bool, typer.Option(help="Exit 1 when a floor is not met.")] = False,

@@ -23,6 +23,9 @@ CONNECTIONS = (32, 64, 128)
 #: Events made before a run: more than can be sent in its time, so that it ends by the clock.
 EVENTS_PER_S = 16_000
 
+#: pgbench's time begins before its clients are connected.
+CONNECT_S = 2
+
 #: One event with its payload and delivery. The ids begin with the time, as ours do, so that they fall into the same pages.
 INSERT = """SELECT holdfast_receive(
   ARRAY['{merchant}'::uuid], ARRAY['{account}'::uuid], ARRAY['stripe'], ARRAY[{id}],
@@ -74,7 +77,7 @@ def _insert(ground: Ground, env: Mapping[str, str], *, clients: int, seconds: fl
     file = ground.folder / "receive.sql"
     file.write_text(_script(UUID(ground.facts["merchant_id"]), UUID(ground.facts["account_id"])))
     body = requests.event(event_id=f"evt_{'0' * 20}", type="checkout.session.completed", at=int(clock.now().timestamp())).decode()
-    options = [f"--time={max(1, round(seconds))}", "--protocol=prepared", f"--define=body={body}"]
+    options = [f"--time={round(seconds) + CONNECT_S}", "--protocol=prepared", f"--define=body={body}"]
     told = pgbench.run(Path(file), clients=clients, env=env, options=options)
     return told.transactions / told.seconds
 

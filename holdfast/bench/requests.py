@@ -4,12 +4,10 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass
+from secrets import token_hex
 from uuid import uuid4
 
 from holdfast.kernel import clock
-
-#: Bytes of one event: a usual checkout.session.completed.
-EVENT_BYTES = 2_500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +54,35 @@ def webhook(*, account: str, secret: str, event_id: str, type: str = "checkout.s
 
 
 def event(*, event_id: str, type: str, at: int) -> bytes:
-    """The body alone."""
-    head = {"id": event_id, "object": "event", "type": type, "created": at, "livemode": False}
-    return json.dumps({**head, "data": {"object": {"padding": "x" * (EVENT_BYTES - 180)}}}).encode()
+    """The body alone: as repetitive as Stripe's are, and as random, since the database compresses what it stores."""
+    head = {"id": event_id, "object": "event", "type": type, "created": at, "livemode": False, "api_version": "2025-09-30.clover"}
+    session = {"id": f"cs_test_{token_hex(30)}", "url": f"https://checkout.example/c/{token_hex(RANDOM_BYTES)}", **SESSION}
+    return json.dumps({**head, "data": {"object": session}}).encode()
+
+
+def _address(**more: object) -> dict[str, object]:
+    return {"city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None, **more}
+
+
+#: Random bytes of an event besides its ids: the fragment of a session's address, and secrets.
+RANDOM_BYTES = 220
+#: What most sessions have in common.
+SESSION = {
+    "object": "checkout.session", "adaptive_pricing": {"enabled": False}, "after_expiration": None, "amount_subtotal": 1990,
+    "amount_total": 2480, "allow_promotion_codes": None, "automatic_tax": {"enabled": False, "liability": None, "status": None},
+    "billing_address_collection": None, "cancel_url": "https://shop.example/cart", "client_reference_id": None,
+    "consent": None, "consent_collection": None, "created": 1_790_000_000, "currency": "eur", "custom_fields": [],
+    "custom_text": {"after_submit": None, "shipping_address": None, "submit": None, "terms_of_service_acceptance": None},
+    "customer": None, "customer_creation": "if_required", "customer_email": "ada@example.com",
+    "customer_details": {"address": _address(country="DE"), "email": "ada@example.com", "name": "Ada Lovelace", "phone": None,
+                         "tax_exempt": "none", "tax_ids": []},
+    "discounts": [], "expires_at": 1_790_001_860, "invoice": None, "invoice_creation": {"enabled": False, "invoice_data": {}},
+    "livemode": False, "locale": None, "metadata": {"order": "K7QXM-2RDPA"}, "mode": "payment", "payment_intent": None,
+    "payment_link": None, "payment_method_collection": "if_required", "payment_method_options": {"card": {}},
+    "payment_method_types": ["card", "klarna", "sepa_debit"], "payment_status": "paid", "permissions": None,
+    "phone_number_collection": {"enabled": False}, "recovered_from": None, "saved_payment_method_options": None,
+    "setup_intent": None, "shipping_address_collection": None, "shipping_cost": None, "shipping_options": [],
+    "status": "complete",
+    "submit_type": None, "subscription": None, "success_url": "https://shop.example/thanks", "ui_mode": "hosted",
+    "total_details": {"amount_discount": 0, "amount_shipping": 490, "amount_tax": 396}, "wallet_options": None,
+}  # fmt: skip

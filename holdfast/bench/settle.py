@@ -1,12 +1,15 @@
 """Settling: how fast one worker process applies the webhooks that say an order is paid.
 
-Orders wait for their money and the signed events that bring it are stored. One worker is started as `./dev up` starts it, and
-the clock runs from the first event that is done to the last. All its other lanes run too: what follows a payment, the parcel
-and the e-mail, competes with it as it does in life. The limit is the events' lane alone, statement by statement, by one client.
+Orders wait for their money and the signed events that bring it are stored, but not due yet. One worker is started as `./dev up`
+starts it; then the events become due, and the clock runs from the first claim until all orders are paid. All its other lanes run
+too: what follows a payment, the parcel and the e-mail, competes with it as it does in life. The limit is the events' lane alone,
+statement by statement, by one client.
 """
 
 import time
 from collections.abc import Iterator, Mapping
+
+import psycopg
 
 from holdfast.bench import pgbench
 from holdfast.bench.figures import Row, Run, row
@@ -16,10 +19,14 @@ from holdfast.bench.tape import Step, round_trips, statements
 #: Paid events per second by one worker on two cores.
 FLOOR = 200.0
 #: How often the worker's progress is looked at, and for how long at most.
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.01
 WITHIN_S = 120.0
+#: A worker has loaded its code and looks for work after this; if it has not, the clock waits for its first claim all the same.
+STARTED_S = 2.0
 
-DONE = "SELECT count(*) FILTER (WHERE state = 'done'), count(*) FILTER (WHERE state <> 'received') FROM inbox_event"
+HOLD = "UPDATE inbox_event SET due_at = now() + interval '1 hour'"
+RELEASE = "UPDATE inbox_event SET due_at = now()"
+LOOK = "SELECT count(*) FILTER (WHERE attempts > 0), count(*) FILTER (WHERE state = 'done') FROM inbox_event"
 PAID = "SELECT count(*) FROM orders_order WHERE paid_at IS NOT NULL"
 
 
@@ -61,24 +68,26 @@ def per_unit(pieces: list[list[Step]], *, units: int) -> dict[str, float]:
 
 
 def _one_worker(ground: Ground, env: Mapping[str, str]) -> float:
-    """Events per second from the first look that found one done to the last."""
+    """Events per second from the first claim to the last event that is done."""
     orders = ground.facts["orders"]
-    until = time.monotonic() + WITHIN_S
-    first: tuple[float, int] | None = None
-    with ground.running("worker", env=env):
-        while True:
-            done, tried = ground.ask(env, DONE)
-            at = time.perf_counter()
-            if first is None and done:
-                first = at, done
-            if done == orders:
-                break
-            if tried > done or time.monotonic() > until:
-                raise NotSettled(f"{done} of {orders} events are done, {tried} were tried")
-            time.sleep(LOOK_EVERY_S)
+    with psycopg.connect(env["DATABASE_OWNER_URL"], autocommit=True) as connection:
+        connection.execute(HOLD)
+        with ground.running("worker", env=env):
+            time.sleep(STARTED_S)
+            connection.execute(RELEASE)
+            until = time.monotonic() + WITHIN_S
+            began = 0.0
+            while True:
+                claimed, done = connection.execute(LOOK).fetchone() or (0, 0)
+                at = time.perf_counter()
+                began = began or (at if claimed else 0.0)
+                if done == orders:
+                    break
+                if time.monotonic() > until:
+                    raise NotSettled(f"{done} of {orders} events are done after {WITHIN_S:.0f} s")
+                time.sleep(LOOK_EVERY_S)
     _require_paid(ground, env)
-    assert first is not None
-    return float(orders - first[1]) / max(at - first[0], LOOK_EVERY_S)
+    return float(orders) / max(at - began, LOOK_EVERY_S)
 
 
 def _require_paid(ground: Ground, env: Mapping[str, str]) -> None:

@@ -61,8 +61,10 @@ class Tape:
     def _execute(self, original: Any) -> Any:
         def execute(cursor: Any, query: Any, params: Any = None, **how: Any) -> Any:
             status = cursor.connection.pgconn.transaction_status
-            if status == TransactionStatus.IDLE and not cursor.connection.autocommit and not self._depth:
+            if status == TransactionStatus.IDLE and not cursor.connection.autocommit:
                 self.steps.append(["sql", "BEGIN"])
+                # Within a pipeline psycopg waits for its BEGIN before it goes on.
+                self.steps += [["sync"], ["pipeline"]] if self._depth else []
             self.steps.append(_step(cursor, _text(query, cursor), params))
             return original(cursor, query, params, **how)
 
