@@ -111,6 +111,7 @@ def bench(
     only: Annotated[str, typer.Option(help="Some of receive,settle,checkout,storm,memory; all when empty.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures of every run to this file.")] = None,
     quick: Annotated[bool, typer.Option(help="One short run of each part: it shows that it works, and little else.")] = False,
+    runs: Annotated[int, typer.Option(min=0, help="How often each side runs; 0 is five, or one with --quick.")] = 0,
     floors: Annotated[bool, typer.Option(help="Exit 1 when a floor is not met.")] = False,
     statements: Annotated[
         Path | None, typer.Option(help="Only write one settling's and one checkout's SQL into this folder.")
@@ -119,7 +120,7 @@ def bench(
     """Measure receiving, settling and checking out on a throw-away database, beside what PostgreSQL alone could do."""
     from holdfast.bench import run
 
-    sys.exit(run.main(only=only, file=json_file, quick=quick, floors=floors, statements=statements))
+    sys.exit(run.main(only=only, file=json_file, quick=quick, runs=runs, floors=floors, statements=statements))
 
 
 @app.command()

@@ -10,7 +10,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,14 @@ class Size:
 QUICK = Size(runs=1, seconds=1.0, orders=80, carts=24, connections=(64,), clients=(8,), storms=1, storm_s=3.0)
 
 
-def main(*, only: str, file: Path | None, quick: bool, floors: bool, statements: Path | None) -> int:
+def main(*, only: str, file: Path | None, quick: bool, runs: int, floors: bool, statements: Path | None) -> int:
     """Measure what was asked for, and print it. Returns the exit status: 1 when `floors` is asked for and one is not met."""
     asked = tuple(only.split(",")) if only else PARTS
     if unknown := [name for name in asked if name not in PARTS]:
         print(f"holdfast: there is no measurement {unknown[0]!r}; there are {', '.join(PARTS)}.", file=sys.stderr)
         return 2
     size, wanted = QUICK if quick else Size(), tuple(part for part in PARTS if part in asked)
+    size = replace(size, runs=runs or size.runs, storms=min(runs, size.storms) or size.storms)
     say = Console(stderr=True, highlight=False).print
     if not pgbench.find():
         say("There is no pgbench beside PostgreSQL nor on the PATH: limits and ratios are left out.")
