@@ -37,6 +37,18 @@ def test_products_are_listed_with_variants_prices_and_what_is_left(scene: Scene)
     ]
 
 
+def test_a_product_is_found_by_its_slug_exactly(scene: Scene) -> None:
+    assert [row["slug"] for row in scene.shopper.get("/v1/products?slug=cup").json["products"]] == ["cup"]
+    assert scene.shopper.get("/v1/products?slug=cu").json["products"] == []
+    assert scene.shopper.get("/v1/products?slug=cup%20").refusal == (422, "unacceptable_values")
+
+
+def test_a_tour_says_where_to_be(scene: Scene) -> None:
+    goods = Goods("booking", "walk", "Walk", [("WALK", "", 500)], meeting_point="Pier 3")
+    setup.stock_up(merchant_id=scene.shop.id, goods=goods, currency="EUR", now=clock.now())
+    assert scene.shopper.get("/v1/products?slug=walk").json["products"][0]["meeting_point"] == "Pier 3"
+
+
 def test_pages_follow_one_another_without_gap_or_repetition(scene: Scene) -> None:
     seen, after = [], ""
     for _ in range(4):
