@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.templatetags.static import static
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
 from holdfast.console.desk import Page, at_desk, remember
-from holdfast.console.forms import LoginForm
+from holdfast.console.forms import LoginForm, PasswordForm
 from holdfast.console.pages import cases, events, journal, messages, orders, payments, stock, today
 
 #: Address, name, page. Anything else under /console/ is not there: no model is registered, so nothing can be added, changed
@@ -63,6 +64,15 @@ class Site(UnfoldAdminSite):
             path("merchant/", self.admin_view(require_POST(self.choose_merchant)), name="choose_merchant"),
             *(path(address, page(view), name=name) for address, name, view in PAGES),
         ]
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """One's own password; other sessions of the login end."""
+        view = PasswordChangeView.as_view(
+            form_class=PasswordForm,
+            success_url=reverse(f"{self.name}:password_change_done"),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)
 
     def choose_merchant(self, request: HttpRequest) -> HttpResponse:
         """Work for another merchant from now on. Changes the session and nothing else."""

@@ -109,3 +109,19 @@ def test_the_console_without_its_slash_leads_to_it(office: Office) -> None:
 def test_what_the_console_shows_is_the_merchants(office: Office) -> None:
     order_id, _ = build.buy(office.shop, MUG=1)
     assert "Demo" in office.text(office.page_of(order_id))
+
+
+def test_staff_change_their_own_password_and_nothing_else(office: Office) -> None:
+    assert "password" in office.text("password/")
+    words = {
+        "old_password": PASSWORD,
+        "new_password1": "another long enough phrase",
+        "new_password2": "another long enough phrase",
+    }
+    answer = office.client.post("/console/password/", words)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/console/password/done/")
+    office.get("password/done/")
+    told = browser().post(
+        "/console/login/", {"username": "ada@shop.test", "password": words["new_password1"], "next": "/console/"}
+    )
+    assert told.status_code == 302
