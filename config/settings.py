@@ -65,10 +65,13 @@ def database(url: str, *, role: str, pool: int = 0, read_only: bool = False) -> 
         f"-c lock_timeout={limits.LOCK_TIMEOUT_MS}",
         f"-c statement_timeout={0 if role == '' else limits.STATEMENT_TIMEOUT_MS}",
         f"-c idle_in_transaction_session_timeout={limits.IDLE_IN_TRANSACTION_MS}",
+        # Our prepared statements look rows up by id, whatever the ids: planned once per connection (db/statements.py).
+        "-c plan_cache_mode=force_generic_plan" if role == "holdfast_app" else "",
         f"-c holdfast.clock_offset_s={clock.OFFSET_S}" if clock.OFFSET_S else "",
         "-c default_transaction_read_only=on" if read_only else "",
     ]
-    extra: dict[str, Any] = {"options": " ".join(filter(None, options)), "connect_timeout": 5}
+    # Only what asks for it is prepared, and that at its first use (db/statements.py).
+    extra: dict[str, Any] = {"options": " ".join(filter(None, options)), "connect_timeout": 5, "prepare_threshold": 1_000_000}
     extra.update(dict(parse_qsl(parts.query)))
     if pool:
         extra["pool"] = {"min_size": 1, "max_size": pool, "timeout": 5, "max_lifetime": 1800}

@@ -24,7 +24,7 @@ class ProductView:
 def sellable(variant_ids: Iterable[UUID]) -> dict[UUID, Variant]:
     """Active variants of active products by id, with their product loaded. Raises NotForSale if one is missing."""
     wanted = set(variant_ids)
-    of = "WHERE active AND id IN (SELECT product_id FROM catalog_variant WHERE id = ANY(%s::uuid[]))"
+    of = "WHERE active AND id = ANY (ARRAY(SELECT product_id FROM catalog_variant WHERE id = ANY(%s::uuid[])))"
     variants, products = reads.pair(
         (Variant, "WHERE active AND id = ANY(%s::uuid[])", [*wanted]),
         (Product, of, [*wanted]),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.db import connection, models
 
 from holdfast.db import writes
-from holdfast.db.statements import Cursor, run, run_together
+from holdfast.db.statements import Told, run, run_together
 
 Row = TypeVar("Row", bound=models.Model)
 Other = TypeVar("Other", bound=models.Model)
@@ -41,9 +41,9 @@ def _sql(model: type[models.Model], condition: str) -> str:
     return f"SELECT {_shape(model).columns} FROM {model._meta.db_table} {condition}"
 
 
-def _built(model: type[Row], told: Cursor) -> list[Row]:
+def _built(model: type[Row], told: Told) -> list[Row]:
     shape = _shape(model)
-    return [model.from_db(connection.alias, shape.names, shape.read(row)) for row in told.fetchall()]
+    return [model.from_db(connection.alias, shape.names, shape.read(row)) for row in told.rows]
 
 
 class _Shape:

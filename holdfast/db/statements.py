@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import psycopg
 from django.db import connection
 
-Cursor = psycopg.Cursor[Any]
-Statement = tuple[str, Sequence[Any]]
+from holdfast.db import pipeline
+from holdfast.db.pipeline import Statement, Told
+
 #: Something that will be asked: a query of a room, with what it will be called with.
 Question = Callable[[], object]
 
@@ -33,37 +33,35 @@ class _Local(threading.local):
     planning = False
 
     def __init__(self) -> None:
-        self.answers: dict[str, Cursor] = {}
+        self.answers: dict[str, Told] = {}
 
 
 _LOCAL = _Local()
 
 
-def run(sql: str, parameters: Sequence[Any]) -> Cursor:
-    """One statement. The cursor holds its rows."""
+def run(sql: str, parameters: Sequence[Any]) -> Told:
+    """One statement."""
     if _LOCAL.planning:
         raise _Planned((sql, parameters))
     answer = _LOCAL.answers.pop(_name(sql, parameters), None)
     return answer if answer is not None else run_together([(sql, parameters)])[0]
 
 
-def run_together(work: Sequence[Statement]) -> list[Cursor]:
+def run_together(work: Sequence[Statement]) -> list[Told]:
     """Statements one after the other, in one round trip. Raises what the first refused one raises."""
     connection.ensure_connection()
-    raw = connection.connection
     with connection.wrap_database_errors:
         began = time.monotonic()
-        with raw.pipeline():
-            cursors = [_cursor(raw, statement) for statement in work]
+        told = pipeline.send(connection.connection, work)
         _log(work, time.monotonic() - began)
-        return cursors
+        return told
 
 
 def begin(entering: Statement, ahead: Sequence[Question]) -> None:
     """The first statement of a transaction, with its BEGIN and the questions asked ahead, in one round trip."""
     planned = [statement for statement in map(_statement, ahead) if statement is not None]
-    _, *cursors = run_together([entering, *planned])
-    _LOCAL.answers = {_name(*statement): cursor for statement, cursor in zip(planned, cursors, strict=True)}
+    _, *told = run_together([entering, *planned])
+    _LOCAL.answers = {_name(*statement): answer for statement, answer in zip(planned, told, strict=True)}
 
 
 def forget() -> None:
@@ -86,10 +84,6 @@ def _statement(question: Question) -> Statement | None:
 
 def _name(sql: str, parameters: Sequence[Any]) -> str:
     return f"{sql} {parameters!r}"
-
-
-def _cursor(raw: Any, statement: Statement) -> Cursor:
-    return psycopg.Cursor(raw).execute(*statement, prepare=True)
 
 
 def _log(work: Sequence[Statement], seconds: float) -> None:

@@ -64,12 +64,12 @@ def ask_unscoped(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
     """
     with _clear_errors():
         try:
-            return run(sql, parameters).fetchall()
+            return run(sql, parameters).rows
         except (OperationalError, InterfaceError):
             if connection.is_usable():
                 raise
             _drop_dead_connections()
-            return run(sql, parameters).fetchall()
+            return run(sql, parameters).rows
 
 
 @contextmanager

@@ -255,9 +255,9 @@ class _Pending:
         if not groups:
             return
         forget()
-        cursors = run_together([(group.statement(), group.parameters()) for group in groups])
-        for group, cursor in zip(groups, cursors, strict=True):
-            group.judge(cursor.rowcount)
+        told = run_together([(group.statement(), group.parameters()) for group in groups])
+        for group, answer in zip(groups, told, strict=True):
+            group.judge(answer.touched)
 
 
 class _Local(threading.local):

@@ -114,4 +114,4 @@ def _insert(use: Use, merchant_id: UUID, subject: str, subject_id: UUID, now: da
     """Waits for a transaction that is inserting the same key, up to the lock timeout."""
     writes.send()
     said = (use.id, merchant_id, use.scope, use.key, use.fingerprint, subject, subject_id)
-    return run(CLAIM, [*said, limits.KEY_LEASE.total_seconds(), now, limits.KEY_TTL.total_seconds()]).rowcount == 1
+    return run(CLAIM, [*said, limits.KEY_LEASE.total_seconds(), now, limits.KEY_TTL.total_seconds()]).touched == 1
