@@ -27,6 +27,7 @@ WARM = 24
 SCARCE = 100
 
 OVERSOLD = "SELECT count(*) FROM inventory_stock WHERE on_hand < reserved"
+OPEN = "SELECT count(*) FROM payments_payment WHERE state = 'open'"
 
 
 class WrongAnswers(Exception):
@@ -98,7 +99,11 @@ def _limits(ground: Ground, recorded: Mapping[str, list[list[Step]]]) -> dict[st
     """Checkouts per second by pgbench, for each set, one after the other on one copy."""
     file = ground.folder / "checkout.sql"
     with ground.copy("bound") as env:
+        (before,) = ground.ask(env, OPEN)
         told = {name: pgbench.replay(pieces, clients=_clients(name), env=env, file=file) for name, pieces in recorded.items()}
+        (after,) = ground.ask(env, OPEN)
+    if after - before != sum(map(len, recorded.values())):
+        raise WrongAnswers(f"the replay opened {after - before} payments instead of {sum(map(len, recorded.values()))}")
     return {name: len(recorded[name]) / limit.seconds for name, limit in told.items()}
 
 

@@ -4,8 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.bench.tape import Step
@@ -14,6 +14,9 @@ from holdfast.kernel import limits
 
 #: pgbench's own threads; the machine is shared with what it measures.
 THREADS = 2
+#: How often each of several clients does its first piece, and takes it back, before the clock runs. Our connections are warm by
+#: then too: their plans are made (PostgreSQL keeps one after five calls), their catalogue is read.
+WARM = 6
 #: What our own connections are opened with (see `config.settings.database`).
 SESSION = (
     f"-c role=holdfast_app -c lock_timeout={limits.LOCK_TIMEOUT_MS} -c statement_timeout={limits.STATEMENT_TIMEOUT_MS} "
@@ -49,28 +52,51 @@ def replay(pieces: Sequence[Sequence[Step]], *, clients: int, env: Mapping[str, 
     """
     with file.open("w", encoding="utf-8") as script:
         for client in range(clients):
-            script.write(f"\\{'if' if client == 0 else 'elif'} :client_id = {client}\n")
-            script.writelines(lines(step for piece in pieces[client::clients] for step in piece))
+            share = pieces[client::clients]
+            undone = _undone(share[0]) * WARM if share and clients > 1 else []
+            prepared, sent = lines([*undone, *(step for piece in share for step in piece)])
+            prepared, sent = prepared + sent[: len(undone)], sent[len(undone) :]
+            script.write(f"\\{'if' if client == 0 else 'elif'} :client_id = {client}\n\\if :prepared = 0\n")
+            script.writelines([*prepared, "\\set prepared 1\n\\else\n", *sent, "\\endif\n"])
         script.write("\\endif\n")
     pipelines = any(step[0] == "pipeline" for piece in pieces for step in piece)
     # Pipelines need the extended protocol; without them the simple one is what psycopg uses for text without parameters.
     protocol = "extended" if pipelines else "simple"
-    return run(file, clients=clients, env=env, options=["--transactions=1", f"--protocol={protocol}"])
+    for old in file.parent.glob(f"{file.stem}.log.*"):
+        old.unlink()
+    log = ["--log", f"--log-prefix={file.with_suffix('.log')}"]
+    options = ["--transactions=2", "--define=prepared=0", f"--protocol={protocol}", *log]
+    told = run(file, clients=clients, env=env, options=options)
+    return replace(told, seconds=_second_turns(file), transactions=clients)
 
 
-def lines(steps: Iterable[Step]) -> Iterator[str]:
-    """A client's script. What psycopg prepares is prepared here too, once, and then called with its values."""
-    steps = list(steps)
+def _undone(piece: Sequence[Step]) -> list[Step]:
+    """The same, and nothing of it stays."""
+    return [["sql", "ROLLBACK"] if step == ["sql", "COMMIT"] else step for step in piece]
+
+
+def _second_turns(file: Path) -> float:
+    """From the first client that began its second transaction, the work itself, to the last that ended it."""
+    logs = [line.split() for log in file.parent.glob(f"{file.stem}.log.*") for line in log.read_text().splitlines()]
+    # client, transaction, microseconds, script, end in seconds, and its microseconds
+    turns = [(float(s) + float(us) / 1e6, float(took) / 1e6) for _, number, took, _, s, us, *_ in logs if number == "2"]
+    return max(end for end, _ in turns) - min(end - took for end, took in turns)
+
+
+def lines(steps: Sequence[Step]) -> tuple[list[str], list[str]]:
+    """A client's script: what psycopg prepares is prepared here too, once and before the clock runs; then what is sent."""
     names = {step[1]: f"s{at}" for at, step in enumerate(steps) if step[0] == "call"}
-    for statement, name in names.items():
-        yield f"PREPARE {name} AS {statement};\n"
-    for kind, *said in steps:
-        if kind == "sql":
-            yield f"{said[0].rstrip().rstrip(';')};\n"
-        elif kind == "call":
-            yield f"EXECUTE {names[said[0]]} ({said[1]});\n"
-        else:
-            yield "\\startpipeline\n" if kind == "pipeline" else "\\endpipeline\n"
+    prepared = [f"PREPARE {name} AS {statement};\n" for statement, name in names.items()]
+    return prepared, [_line(step, names) for step in steps]
+
+
+def _line(step: Step, names: Mapping[str, str]) -> str:
+    kind, *said = step
+    if kind == "sql":
+        return f"{said[0].rstrip().rstrip(';')};\n"
+    if kind == "call":
+        return f"EXECUTE {names[said[0]]} ({said[1]});\n"
+    return "\\startpipeline\n" if kind == "pipeline" else "\\endpipeline\n"
 
 
 def run(file: Path, *, clients: int, env: Mapping[str, str], options: Sequence[str]) -> Limit:

@@ -4,6 +4,7 @@ Ours and the limit alternate, each on a fresh copy of one database, durable on b
 of the ratios within a run. Absolute figures differ from machine to machine, ratios much less. Read docs/performance.md.
 """
 
+import itertools
 import json
 import os
 import platform
@@ -112,7 +113,7 @@ def _show_statements(ground: Ground, folder: Path) -> int:
     if ground.facts["carts"]:
         pieces["checkout"] = checkout.record(ground, next(iter(ground.facts["carts"])))
     for name, recorded in pieces.items():
-        (folder / f"{name}.sql").write_text("".join(pgbench.lines(recorded[0])))
+        (folder / f"{name}.sql").write_text("".join(itertools.chain(*pgbench.lines(recorded[0]))))
         print(f"{folder / f'{name}.sql'}: {tape.statements(recorded[0])} statements, {tape.round_trips(recorded[0])} round trips")
     return 0
 

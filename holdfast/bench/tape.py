@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from holdfast.db import pipeline as ours
+
 #: ["sql", text], ["call", statement, arguments], ["pipeline"] or ["sync"].
 Step = list[str]
 
@@ -40,8 +42,9 @@ class Tape:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Listen at psycopg's doors: execute, commit, rollback, pipeline."""
+        """Listen at psycopg's doors, and at our own way around them (`db.pipeline`)."""
         doors = (
+            (ours, "send", self._send),
             (psycopg.Cursor, "execute", self._execute),
             (psycopg.Cursor, "executemany", self._refuse),
             (psycopg.Cursor, "copy", self._refuse),
@@ -69,6 +72,17 @@ class Tape:
             return original(cursor, query, params, **how)
 
         return execute
+
+    def _send(self, original: Any) -> Any:
+        def send(raw: Any, work: Any) -> Any:
+            self.steps.append(["pipeline"])
+            if raw.pgconn.transaction_status == TransactionStatus.IDLE and not raw.autocommit:
+                self.steps.append(["sql", "BEGIN"])
+            self.steps += [_step(psycopg.Cursor(raw), sql, parameters) for sql, parameters in work]
+            self.steps.append(["sync"])
+            return original(raw, work)
+
+        return send
 
     def _end(self, word: str) -> Any:
         def door(original: Any) -> Any:

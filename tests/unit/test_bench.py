@@ -1,5 +1,6 @@
 """The benchmark's own arithmetic, and the text it gives to pgbench."""
 
+import itertools
 import math
 
 import pytest
@@ -27,7 +28,7 @@ def test_a_pipeline_is_one_round_trip_of_several_statements() -> None:
 
 
 def test_what_is_prepared_is_prepared_once_and_called_with_its_values() -> None:
-    assert "".join(pgbench.lines(STEPS)).splitlines() == [
+    assert "".join(itertools.chain(*pgbench.lines(STEPS))).splitlines() == [
         "PREPARE s5 AS INSERT INTO t SELECT unnest($1::int[]);",
         "PREPARE s4 AS INSERT INTO u VALUES ($1);",
         "BEGIN;",
