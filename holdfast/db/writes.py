@@ -111,10 +111,10 @@ class _Insert:
     rows: list[list[Any]] = field(default_factory=list)
 
     def statement(self) -> str:
-        return _insert_sql(self.model, self.clock, self.or_ignore)
+        return _insert_sql(self.model, self.clock, self.or_ignore, len(self.rows) == 1)
 
     def parameters(self) -> list[Any]:
-        return [column.array(values) for column, values in zip(_columns(self.model), zip(*self.rows, strict=True), strict=True)]
+        return _parameters(_columns(self.model), self.rows)
 
     def judge(self, touched: int) -> None:
         if touched != len(self.rows) and not self.or_ignore:
@@ -139,11 +139,12 @@ class _Update:
         return dict(zip(self.names, row[-len(self.names) :], strict=True))
 
     def statement(self) -> str:
-        return _update_sql(self.model, self.names, self.clock, self.moves)
+        return _update_sql(self.model, self.names, self.clock, self.moves, len(self.rows) == 1)
 
     def parameters(self) -> list[Any]:
-        columns = [_column(self.model, name) for name in ("id", *(["state"] if self.moves else []), *self.names)]
-        return [column.array(values) for column, values in zip(columns, zip(*self.rows, strict=True), strict=True)]
+        return _parameters(
+            [_column(self.model, name) for name in ("id", *(["state"] if self.moves else []), *self.names)], self.rows
+        )
 
     def judge(self, touched: int) -> None:
         if touched != len(self.rows) and not self.or_leave:
@@ -278,19 +279,30 @@ def _pending() -> _Pending:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column as a parameter: an array of its values, one by row."""
+    """A column as a parameter: one value, or an array of values, one by row."""
 
     name: str
     attname: str
     type: str
     convert: Callable[[Any], Any] | None
 
-    @property
-    def placeholder(self) -> str:
-        return f"{'%b' if self.type == 'bytea' else '%s'}::{self.type}[]"
+    def placeholder(self, clock: tuple[str, ...], *, one: bool) -> str:
+        """A time that the database's clock decides travels as seconds from now."""
+        kind = "float8" if self.attname in clock else self.type
+        return f"{'%b' if kind == 'bytea' else '%s'}::{kind}{'' if one else '[]'}"
 
-    def array(self, values: Sequence[Any]) -> list[Any]:
-        return [_plain(value, self.convert) for value in values]
+    def taken(self, clock: tuple[str, ...], value: str) -> str:
+        return f"holdfast_now() + make_interval(secs => {value})" if self.attname in clock else value
+
+
+def _parameters(columns: Sequence[_Column], rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """The values of one row, or of several as an array by column."""
+    if len(rows) == 1:
+        return [_plain(value, column.convert) for column, value in zip(columns, rows[0], strict=True)]
+    return [
+        [_plain(value, column.convert) for value in values]
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+    ]
 
 
 def _clock(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -326,28 +338,30 @@ def _described(column: Any) -> _Column:
 
 
 @cache
-def _insert_sql(model: Model, clock: tuple[str, ...], or_ignore: bool) -> str:
+def _insert_sql(model: Model, clock: tuple[str, ...], or_ignore: bool, one: bool) -> str:
     columns = _columns(model)
     names = ", ".join(column.name for column in columns)
-    taken = ", ".join(_value(column, clock) for column in columns)
     ignore = " ON CONFLICT DO NOTHING" if or_ignore else ""
-    return f"INSERT INTO {model._meta.db_table} ({names}) SELECT {taken} FROM {_unnested(columns, clock)}{ignore}"
+    return (
+        f"INSERT INTO {model._meta.db_table} ({names}) SELECT {_taken(columns, clock)} FROM {_given(columns, clock, one)}{ignore}"
+    )
 
 
 @cache
-def _update_sql(model: Model, names: tuple[str, ...], clock: tuple[str, ...], moves: bool) -> str:
+def _update_sql(model: Model, names: tuple[str, ...], clock: tuple[str, ...], moves: bool, one: bool) -> str:
     changed = [_column(model, name) for name in names]
-    before = [_Column("key", "id", "uuid", None), *([_Column("was", "state", "varchar", None)] if moves else [])]
-    sets = ", ".join(f"{column.name} = {_value(column, clock)}" for column in changed)
+    before = [_Column("key", "", "uuid", None), *([_Column("was", "", "varchar", None)] if moves else [])]
+    sets = ", ".join(f"{column.name} = {column.taken(clock, f'v.{column.name}')}" for column in changed)
     still = " AND t.state = v.was" if moves else ""
-    return f"UPDATE {model._meta.db_table} t SET {sets} FROM {_unnested([*before, *changed], clock)} WHERE t.id = v.key{still}"
+    given = _given([*before, *changed], clock, one)
+    return f"UPDATE {model._meta.db_table} t SET {sets} FROM {given} WHERE t.id = v.key{still}"
 
 
-def _unnested(columns: Sequence[_Column], clock: tuple[str, ...]) -> str:
-    """Times that the database's clock decides travel as seconds from now."""
-    arrays = ", ".join("%s::float8[]" if column.attname in clock else column.placeholder for column in columns)
-    return f"unnest({arrays}) AS v ({', '.join(column.name for column in columns)})"
+def _taken(columns: Sequence[_Column], clock: tuple[str, ...]) -> str:
+    return ", ".join(column.taken(clock, f"v.{column.name}") for column in columns)
 
 
-def _value(column: _Column, clock: tuple[str, ...]) -> str:
-    return f"holdfast_now() + make_interval(secs => v.{column.name})" if column.attname in clock else f"v.{column.name}"
+def _given(columns: Sequence[_Column], clock: tuple[str, ...], one: bool) -> str:
+    """What was sent, as rows: one row is spared the arrays."""
+    values = ", ".join(column.placeholder(clock, one=one) for column in columns)
+    return f"{f'(VALUES ({values}))' if one else f'unnest({values})'} AS v ({', '.join(column.name for column in columns)})"

@@ -76,6 +76,8 @@ REFRESH_EVERY = timedelta(seconds=10)
 BATCH = 20
 #: Events applied in one transaction: round trips are shared, and the rows are locked for a few hundredths of a second.
 EVENT_BATCH = 32
+#: Threads that apply events: while the database works for one, the other prepares. A third only waits for the first two.
+EVENT_THREADS = 2
 #: The same where each row asks somebody outside and may wait for seconds.
 ASKING_BATCH = 4
 #: A claimed row is due again after this unless it was settled. Short, so that what a dead worker held is soon done by

@@ -1,4 +1,4 @@
-"""One thread per lane: work until nothing is due, then wait, longer each time. A stop is heard between two rows."""
+"""Threads per lane: work until nothing is due, then wait, longer each time. A stop is heard between two rows."""
 
 import signal
 import threading
@@ -19,15 +19,16 @@ Work = Callable[..., int]
 
 @dataclass(frozen=True)
 class Lane:
-    """A loop: what it works on, and its longest pause in seconds."""
+    """A loop: what it works on, its longest pause in seconds, and how many threads turn it."""
 
     name: str
     work: Work
     idle_max_s: float = limits.IDLE_MAX_S
+    threads: int = 1
 
 
 LANES = (
-    Lane("events", webhooks.work, limits.EVENTS_IDLE_MAX_S),
+    Lane("events", webhooks.work, limits.EVENTS_IDLE_MAX_S, limits.EVENT_THREADS),
     Lane("operations", recovery.work_operations),
     Lane("payments", recovery.work_payments),
     Lane("orders", expiry.work),
@@ -47,7 +48,8 @@ class Worker:
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
-        threads = [threading.Thread(target=self._loop, args=(lane,), name=lane.name, daemon=True) for lane in self.lanes]
+        turned = [lane for lane in self.lanes for _ in range(lane.threads)]
+        threads = [threading.Thread(target=self._loop, args=(lane,), name=lane.name, daemon=True) for lane in turned]
         for thread in threads:
             thread.start()
         self._stop.wait()
