@@ -3,17 +3,20 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from holdfast.kernel import limits, money
 from holdfast.kernel.errors import Refused
-from holdfast.pricing import shipping, tax
-from holdfast.pricing.tax import BadRegion, Basis, TaxRate
+from holdfast.pricing import fees, promotions, shipping, tax
+from holdfast.pricing.fees import Fee, QuotedFee
+from holdfast.pricing.promotions import Promotion, Used, Why
+from holdfast.pricing.shipping import Method, Offer
+from holdfast.pricing.tax import BadRegion, Basis, DatedRates, Taxes, TaxRate
 
 #: Raised whenever the same input would be quoted differently by newer code: an order says by which rules it was priced.
-RULES_VERSION = 1
+RULES_VERSION = 2
 KINDS = frozenset({"good", "digital", "booking"})
 #: The kind of thing that is shipped.
 GOOD = "good"
@@ -41,7 +44,10 @@ class TotalTooLarge(Refused):
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What is bought. `key` names the line to the caller; it is part of the quote's hash, so derive it from the content."""
+    """What is bought. `key` names the line to the caller; it is part of the quote's hash, so derive it from the content.
+
+    `product` is the short name by which promotions include and exclude it.
+    """
 
     key: str
     name: str
@@ -51,6 +57,7 @@ class Line:
     quantity: int
     tax_class: str
     weight_g: int = 0
+    product: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +66,25 @@ class Rules:
 
     prices_include_tax: bool
     tax_rates: tuple[TaxRate, ...]
-    shipping_minor: Mapping[str, int]
+    shipping: tuple[Method, ...]
+    fees: tuple[Fee, ...] = ()
 
     @classmethod
-    def from_json(cls, *, prices_include_tax: bool, tax_rates: Any, shipping_minor: Any) -> "Rules":
-        """From the merchant's row. Raises BadTaxRate, BadShipping."""
+    def from_json(
+        cls,
+        *,
+        prices_include_tax: bool,
+        tax_rates: Any,
+        shipping_minor: Any,
+        shipping_methods: Any = (),
+        fees_charged: Any = (),
+    ) -> "Rules":
+        """From the merchant's row. Raises BadTaxRate, BadShipping, BadFee."""
         return cls(
             prices_include_tax=prices_include_tax,
             tax_rates=tax.rates_from_json(tax_rates),
-            shipping_minor=shipping.from_json(shipping_minor),
+            shipping=shipping.methods_from_json(list(shipping_methods), plain=shipping_minor),
+            fees=fees.from_json(list(fees_charged)),
         )
 
 
@@ -113,8 +130,9 @@ class QuotedLine:
 class Quote:
     """Every amount of a purchase, in minor units of `currency`.
 
-    `subtotal_minor` and `shipping_minor` are as listed (with tax where prices include it); `tax_minor` is all tax, of lines
-    and shipping. `total_minor` is the sum of the lines' totals and `shipping_total_minor`.
+    `subtotal_minor` is as listed (with tax where prices include it), and so are `discount_minor`, `shipping_minor` (what is
+    charged, after a promotion that ships for nothing) and `fees_minor`; `tax_minor` is all tax. `total_minor` is the sum of the
+    lines' totals, `shipping_total_minor` and `fees_total_minor`.
     """
 
     lines: tuple[QuotedLine, ...]
@@ -129,7 +147,22 @@ class Quote:
     tax_minor: int
     total_minor: int
     prices_include_tax: bool
+    #: How it is shipped, None when nothing is; and what else could be chosen, which is no part of the snapshot.
+    shipping_method: Offer | None = None
+    shipping_offers: tuple[Offer, ...] = ()
+    fees: tuple[QuotedFee, ...] = ()
+    promotions: tuple[Used, ...] = ()
+    #: Why the others were not used, by their key; no part of the snapshot.
+    unused: Mapping[str, Why] = field(default_factory=dict)
     rules_version: int = RULES_VERSION
+
+    @property
+    def fees_minor(self) -> int:
+        return sum(fee.amount_minor for fee in self.fees)
+
+    @property
+    def fees_total_minor(self) -> int:
+        return sum(fee.total_minor for fee in self.fees)
 
     def as_json(self) -> dict[str, Any]:
         """The snapshot that an order keeps: whole numbers and text only."""
@@ -139,7 +172,7 @@ class Quote:
             "region": self.region,
             "address_basis": {"region": self.region},
             "exchange_rate_assumption": None,
-            "promotions": [],
+            "promotions": [used.as_json() for used in self.promotions],
             "prices_include_tax": self.prices_include_tax,
             "lines": [line.as_json() for line in self.lines],
             "subtotal_minor": self.subtotal_minor,
@@ -148,7 +181,10 @@ class Quote:
             "shipping_tax_minor": self.shipping_tax_minor,
             "shipping_total_minor": self.shipping_total_minor,
             "shipping_tax_basis": self.shipping_tax_basis.as_json(),
-            "fees_minor": 0,
+            "shipping_method": self.shipping_method.as_json() if self.shipping_method else None,
+            "fees": [fee.as_json() for fee in self.fees],
+            "fees_minor": self.fees_minor,
+            "fees_total_minor": self.fees_total_minor,
             "tax_minor": self.tax_minor,
             "total_minor": self.total_minor,
         }
@@ -159,24 +195,44 @@ class Quote:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def quote(*, lines: Sequence[Line], region: str, currency: str, rules: Rules, on: date) -> Quote:
-    """Price a purchase by the rates in force `on` a day. No lines are a quote of nothing.
+def quote(
+    *,
+    lines: Sequence[Line],
+    region: str,
+    currency: str,
+    rules: Rules,
+    on: date,
+    offered: Sequence[Promotion] = (),
+    at: datetime | None = None,
+    method: str = "",
+    taxes: Taxes | None = None,
+) -> Quote:
+    """Price a purchase by the rates `on` a day and the promotions `offered` `at` a moment. No lines are a quote of nothing.
 
-    Tax is rounded per line, half up. Raises UnknownCurrency, BadRegion, BadLine, BadQuantity, BadPrice, TooManyLines,
+    `method` is the wished way of shipping; `taxes` decide instead of the merchant's table. Tax is rounded per line, half up, of
+    what is left after the discount. Raises UnknownCurrency, BadRegion, BadLine, BadQuantity, BadPrice, TooManyLines,
     TotalTooLarge, NotShippedThere.
     """
     _check(lines, region, currency)
+    decides = taxes or DatedRates(rules.tax_rates)
 
     def basis(tax_class: str) -> Basis:
-        return tax.find(rules.tax_rates, region=region, tax_class=tax_class, on=on, included=rules.prices_include_tax)
+        return decides.basis(region=region, tax_class=tax_class, on=on, included=rules.prices_include_tax)
 
-    quoted = tuple(_quoted(line, basis(line.tax_class)) for line in lines)
-    ships = any(line.kind == GOOD for line in lines)
-    shipping_minor = shipping.flat(rules.shipping_minor, region=region) if ships else 0
+    goods = [line for line in lines if line.kind == GOOD]
+    off = promotions.applied(offered, lines=lines, currency=currency, at=at, ships=bool(goods))
+    quoted = tuple(_quoted(line, minor, basis(line.tax_class)) for line, minor in zip(lines, off.by_line, strict=True))
+    possible = _offers(rules, goods, region=region, value_minor=sum(row.subtotal_minor - row.discount_minor for row in quoted))
+    shipped_by = shipping.chosen(possible, method) if possible else None
+    listed_minor = shipped_by.price_minor if shipped_by else 0
+    shipping_minor = 0 if off.shipping else listed_minor
     shipped = tax.split(shipping_minor, basis(tax.STANDARD))
-    total_minor = sum(line.total_minor for line in quoted) + shipped.total_minor
-    if total_minor > limits.MAX_AMOUNT_MINOR:
+    charged = tuple(fees.quoted(fee, basis(fee.tax_class)) for fee in rules.fees) if lines else ()
+    taxed: tuple[QuotedLine | QuotedFee, ...] = (*quoted, *charged)
+    total_minor = sum(row.total_minor for row in taxed) + shipped.total_minor
+    if max(total_minor, sum(row.subtotal_minor for row in quoted)) > limits.MAX_AMOUNT_MINOR:
         raise TotalTooLarge
+    free = [Used(off.shipping, listed_minor)] if off.shipping and listed_minor else []
     return Quote(
         lines=quoted,
         currency=currency,
@@ -187,10 +243,23 @@ def quote(*, lines: Sequence[Line], region: str, currency: str, rules: Rules, on
         shipping_tax_minor=shipped.tax_minor,
         shipping_total_minor=shipped.total_minor,
         shipping_tax_basis=basis(tax.STANDARD),
-        tax_minor=sum(line.tax_minor for line in quoted) + shipped.tax_minor,
+        tax_minor=sum(row.tax_minor for row in taxed) + shipped.tax_minor,
         total_minor=total_minor,
         prices_include_tax=rules.prices_include_tax,
+        shipping_method=shipped_by,
+        shipping_offers=tuple(possible),
+        fees=charged,
+        promotions=(*off.used, *free),
+        unused=off.unused,
     )
+
+
+def _offers(rules: Rules, goods: Sequence[Line], *, region: str, value_minor: int) -> list[Offer]:
+    """How it could be shipped. The value is that of the whole purchase, after discounts."""
+    if not goods:
+        return []
+    weight_g = sum(line.weight_g * line.quantity for line in goods)
+    return shipping.offers(rules.shipping, region=region, weight_g=weight_g, value_minor=value_minor)
 
 
 def _check(lines: Sequence[Line], region: str, currency: str) -> None:
@@ -210,9 +279,9 @@ def _check(lines: Sequence[Line], region: str, currency: str) -> None:
             raise BadPrice(f"{BadPrice.__doc__} Found {line.unit_price_minor!r} for {line.sku}.")
 
 
-def _quoted(line: Line, basis: Basis) -> QuotedLine:
+def _quoted(line: Line, discount_minor: int, basis: Basis) -> QuotedLine:
     subtotal_minor = line.unit_price_minor * line.quantity
-    taxed = tax.split(subtotal_minor, basis)
+    taxed = tax.split(subtotal_minor - discount_minor, basis)
     return QuotedLine(
         key=line.key,
         name=line.name,
@@ -221,7 +290,7 @@ def _quoted(line: Line, basis: Basis) -> QuotedLine:
         quantity=line.quantity,
         unit_price_minor=line.unit_price_minor,
         subtotal_minor=subtotal_minor,
-        discount_minor=0,
+        discount_minor=discount_minor,
         net_minor=taxed.net_minor,
         tax_minor=taxed.tax_minor,
         total_minor=taxed.total_minor,

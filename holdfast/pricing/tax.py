@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from holdfast.kernel import money
 from holdfast.kernel.errors import Refused
@@ -71,6 +71,27 @@ class Basis:
             "from": self.from_date.isoformat() if self.from_date else None,
             "of": "gross" if self.included else "net",
         }
+
+
+class Taxes(Protocol):
+    """Who decides about tax: the merchant's own table, or an external service behind this one question.
+
+    The answer depends on nothing but the arguments, and needs no network: a service's answers are fetched before the quote.
+    """
+
+    def basis(self, *, region: str, tax_class: str, on: date, included: bool) -> Basis:
+        """What an amount of this class bears in a region on a day."""
+        ...
+
+
+@dataclass(frozen=True)
+class DatedRates:
+    """The merchant's table of dated rates."""
+
+    rates: tuple[TaxRate, ...]
+
+    def basis(self, *, region: str, tax_class: str, on: date, included: bool) -> Basis:
+        return find(self.rates, region=region, tax_class=tax_class, on=on, included=included)
 
 
 @dataclass(frozen=True, kw_only=True)
