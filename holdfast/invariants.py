@@ -67,11 +67,18 @@ LIST = (
     ),
     Invariant(
         "paid_order_has_its_money",
-        "A paid order has one captured payment of exactly its total.",
+        "A paid order has one captured payment of exactly its total; an order of nothing has its settlement of zero.",
         f"""SELECT o.merchant_id, o.id::text, o.state || ' with ' || coalesce(p.n, 0) || ' of ' || o.total_minor
            FROM orders_order o
            LEFT JOIN (SELECT order_id, max(captured_minor) n FROM payments_payment WHERE state = 'captured' GROUP BY 1) p ON p.order_id = o.id
-           WHERE o.placed_at >= %(since)s AND o.state IN {PAID} AND coalesce(p.n, 0) <> o.total_minor""",
+           WHERE o.placed_at >= %(since)s AND o.state IN {PAID} AND p.n IS DISTINCT FROM o.total_minor""",
+    ),
+    Invariant(
+        "nothing_is_settled_for_nothing",
+        "Only an order that costs nothing is settled without a provider, and nobody else is asked for its money.",
+        """SELECT p.merchant_id, p.id::text, p.provider || ' for an order over ' || o.total_minor
+           FROM payments_payment p JOIN orders_order o ON o.id = p.order_id
+           WHERE p.created_at >= %(since)s AND (p.provider = 'none') <> (o.total_minor = 0)""",
     ),
     Invariant(
         "money_has_its_order",
@@ -261,12 +268,13 @@ LIST = (
     ),
     Invariant(
         "order_has_frozen_cart",
-        "The cart of an order is locked, and a locked cart has its order.",
+        "The cart of an order is locked, and a locked cart has its order: its own, or that of the cart it was copied from.",
         """SELECT o.merchant_id, o.id::text, 'its cart is ' || c.state FROM orders_order o JOIN carts_cart c ON c.id = o.cart_id
            WHERE o.placed_at >= %(since)s AND c.state <> 'locked'
            UNION ALL
            SELECT c.merchant_id, c.id::text, 'locked without an order' FROM carts_cart c
-           WHERE c.created_at >= %(since)s AND c.state = 'locked' AND NOT EXISTS (SELECT 1 FROM orders_order o WHERE o.cart_id = c.id)""",
+           WHERE c.created_at >= %(since)s AND c.state = 'locked' 
+             AND NOT EXISTS (SELECT 1 FROM orders_order o WHERE o.cart_id IN (c.id, c.copy_of_id))""",
     ),
     Invariant(
         "answers_are_stored_once",

@@ -17,8 +17,8 @@ LINE_OF_LOCKED_CART = """
   RETURN coalesce(NEW, OLD);
 """
 LOCKED_CART = """
-  IF OLD.state <> 'active' AND (NEW.region, NEW.currency, NEW.version, NEW.customer_id)
-     IS DISTINCT FROM (OLD.region, OLD.currency, OLD.version, OLD.customer_id) THEN
+  IF OLD.state <> 'active' AND (NEW.region, NEW.currency, NEW.version, NEW.customer_id, NEW.coupon, NEW.shipping_method)
+     IS DISTINCT FROM (OLD.region, OLD.currency, OLD.version, OLD.customer_id, OLD.coupon, OLD.shipping_method) THEN
     {refuse}
   END IF;
   RETURN NEW;
@@ -35,6 +35,9 @@ class Cart(TenantRow, DueRow):
     currency = CurrencyField()
     #: Where it goes: decides tax and shipping before there is an address.
     region = models.CharField(max_length=2)
+    #: A promotion's code in its normal form, and the key of a way of shipping; empty for none, and for the cheapest.
+    coupon = models.CharField(max_length=40, blank=True, db_default="", default="")
+    shipping_method = models.CharField(max_length=40, blank=True, db_default="", default="")
     #: Counts changes; what is paid for is exactly the version that was quoted.
     version = models.PositiveIntegerField(default=1)
     #: The cart this one was reopened from.
@@ -48,6 +51,7 @@ class Cart(TenantRow, DueRow):
                 condition=Q(state="active"),
                 name="carts_one_active_per_customer",
             ),
+            models.UniqueConstraint(fields=["copy_of"], condition=Q(state="active"), name="carts_one_active_copy"),
             Moves(CART, name="carts_cart_moves"),
             Frozen(name="carts_cart_frozen", columns=["merchant_id", "token_sha256", "copy_of_id"]),
             Rule(

@@ -15,6 +15,11 @@ def owned(cart_id: UUID, token_sha256: str) -> Cart:
     return cart
 
 
+def open_copy(cart_id: UUID) -> Cart | None:
+    """The copy of a frozen cart that may be changed."""
+    return Cart.objects.filter(copy_of_id=cart_id, state="active").first()
+
+
 def lines(cart_id: UUID) -> list[CartLine]:
     """The lines of a cart, in the order they were added."""
     return reads.rows(CartLine, "WHERE cart_id = %s ORDER BY id", cart_id)

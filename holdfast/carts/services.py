@@ -11,6 +11,7 @@ from holdfast.db import due, reads
 from holdfast.db.moves import Cause, lock, move
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Conflict, NotFound, Refused
+from holdfast.kernel.ids import new_id
 
 
 class CartLocked(Conflict):
@@ -32,10 +33,12 @@ def create(
     currency: str,
     region: str,
     now: datetime,
+    id: UUID | None = None,
     copy_of: UUID | None = None,
 ) -> Cart:
     """A new, empty cart of a guest."""
     return Cart.objects.create(
+        id=id or new_id(),
         merchant_id=merchant_id,
         token_sha256=token_sha256,
         currency=currency,
@@ -47,11 +50,17 @@ def create(
     )
 
 
-def lock_active(cart_id: UUID, token_sha256: str) -> Cart:
-    """The cart under its lock, for who has its token. Raises NotFound (a wrong token is like no cart), CartLocked."""
+def lock_any(cart_id: UUID, token_sha256: str) -> Cart:
+    """The cart under its lock, in whatever state, for who has its token. Raises NotFound."""
     cart = reads.first(Cart, "WHERE id = %s AND token_sha256 = %s FOR NO KEY UPDATE", cart_id, token_sha256)
     if cart is None:
         raise NotFound("There is no such cart.")
+    return cart
+
+
+def lock_active(cart_id: UUID, token_sha256: str) -> Cart:
+    """The cart under its lock, for who has its token. Raises NotFound (a wrong token is like no cart), CartLocked."""
+    cart = lock_any(cart_id, token_sha256)
     if cart.state != "active":
         raise CartLocked
     return cart

@@ -1,9 +1,30 @@
 """Reads of contacts."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from holdfast.customers.models import Contact
 from holdfast.db.pages import after_prefix
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a customer told of themselves at checkout."""
+
+    email: str
+    name: str
+    phone: str
+    address: Mapping[str, Any]
+
+
+def same(contact_id: UUID | None, told: Told) -> bool:
+    """Did they tell the same before?"""
+    known = Contact.objects.filter(pk=contact_id, erased_at__isnull=True).first() if contact_id else None
+    if known is None:
+        return False
+    return (known.email, known.name, known.phone, known.address) == (told.email, told.name, told.phone, dict(told.address))
 
 
 def contacts(email: str, *, limit: int) -> list[UUID]:

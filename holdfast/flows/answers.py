@@ -23,6 +23,11 @@ def order_token(order_id: UUID) -> str:
     return hmac.new(SECRET_KEY.encode(), b"order-token:" + order_id.bytes, hashlib.sha256).hexdigest()
 
 
+def cart_token(cart_id: UUID) -> str:
+    """The token of a copied cart: whoever may reopen its original may have it again."""
+    return hmac.new(SECRET_KEY.encode(), b"cart-token:" + cart_id.bytes, hashlib.sha256).hexdigest()
+
+
 def order_json(order: Order, payment: Payment | None) -> dict[str, Any]:
     """An order as its customer sees it. Amounts in minor units of `currency`."""
     captured = payment.captured_minor if payment else 0

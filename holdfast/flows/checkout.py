@@ -16,11 +16,14 @@ from django.db import IntegrityError
 from holdfast.carts import queries as cart_queries
 from holdfast.carts import services as carts
 from holdfast.carts.models import Cart
+from holdfast.customers import queries as customer_queries
 from holdfast.customers import services as customers
 from holdfast.db import payloads
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import Busy, reading, violated, writing
-from holdfast.flows import answers, quotes
+from holdfast.flows import answers, back, quotes, settlement
+from holdfast.flows.back import Before
+from holdfast.flows.expiry import StillPayable
 from holdfast.flows.questions import Question, ask, of
 from holdfast.idempotency import services as idempotency
 from holdfast.idempotency.services import Answer, Use
@@ -30,7 +33,7 @@ from holdfast.kernel import ids
 from holdfast.kernel.errors import Conflict, Refused
 from holdfast.kernel.ids import new_id
 from holdfast.merchants import queries as merchants
-from holdfast.merchants.models import Account
+from holdfast.merchants.models import Account, Merchant
 from holdfast.orders import queries as order_queries
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order, OrderLine
@@ -53,10 +56,6 @@ class AddressElsewhere(Refused):
     """The address is in another country than the cart was priced for: set the cart's region first."""
 
 
-class NothingToPay(Refused):
-    """The total is zero: there is nothing to pay."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """What a shopper asks for at checkout, besides the cart. `accept_quote`: the hash of a quote they saw after prices moved."""
@@ -75,9 +74,31 @@ class Wish:
 def place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, use: Use, now: datetime) -> Answer:
     """Check a cart out. Safe to repeat with the same key at any point: one order, one attempt, one provider session.
 
+    A cart that was reopened goes on with its order when it is unchanged; otherwise that order is closed and cancelled first
+    (`flows.back`).
+
     Raises KeyReused, InProgress, AlreadyInCheckout, AddressElsewhere, PriceChanged, InsufficientStock, NotForSale,
-    SlotClosed, Busy.
+    SlotClosed, StillPayable, PaidMeanwhile, Busy.
     """
+    request: dict[str, Any] = {
+        "merchant_id": merchant_id,
+        "cart_id": cart_id,
+        "cart_token_sha256": cart_token_sha256,
+        "wish": wish,
+        "use": use,
+        "now": now,
+    }
+    try:
+        return _place(**request)
+    except back.CloseFirst as first:
+        back.close(first, merchant_id=merchant_id, now=now)
+    try:
+        return _place(**request)
+    except back.CloseFirst:
+        raise StillPayable from None  # somebody opened another page in between
+
+
+def _place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, use: Use, now: datetime) -> Answer:
     # 1. Intend.
     payment_id = new_id()
 
@@ -107,6 +128,8 @@ def place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wis
         raise _explained(error) from error
     if claimed.answer is not None:
         return claimed.answer
+    if isinstance(question, Answer):
+        return question
     # 2. Ask, and 3. apply.
     return _ask_and_answer(merchant_id, claimed.subject_id, question, now=now)
 
@@ -135,7 +158,7 @@ def pay_again(*, merchant_id: UUID, order_id: UUID, wish: Wish, use: Use, now: d
 
 def _intend(
     merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, payment_id: UUID, *, now: datetime
-) -> Question | None:
+) -> Question | Answer | None:
     """Everything the order needs, all or nothing. Stock is locked last, so that it is held for the fewest round trips."""
     try:
         cart = carts.lock_active(cart_id, cart_token_sha256)
@@ -146,9 +169,13 @@ def _intend(
     merchant = merchants.current(merchant_id)
     account = merchants.account_for(wish.provider, shopper=True)
     priced = quotes.for_checkout(cart, merchant, accept=wish.accept_quote, now=now)
-    if priced.quote.total_minor <= 0:
-        raise NothingToPay
     cause = Cause("checkout", actor="shopper")
+    told = customer_queries.Told(email=wish.email, name=wish.name, phone=wish.phone, address=wish.address)
+    quote_sha256 = priced.quote.sha256()
+    before = back.before(cart, quote_sha256=quote_sha256, provider=wish.provider, contact=told)
+    if before is not None:
+        carts.lock_for_good(cart, cause=cause)
+        return _go_on(before, merchant, account, wish, payment_id, now=now)
     contact = customers.record_contact(
         merchant_id=merchant_id, email=wish.email, name=wish.name, phone=wish.phone, address=dict(wish.address), now=now
     )
@@ -164,28 +191,54 @@ def _intend(
         currency=priced.quote.currency,
         total_minor=priced.quote.total_minor,
         snapshot=quotes.snapshot(priced.quote),
-        quote_sha256=priced.quote.sha256(),
+        quote_sha256=quote_sha256,
         lines=_lines(order_id, merchant_id, priced),
         expires_at=until,
         cause=cause,
         now=now,
     )
     carts.lock_for_good(cart, cause=cause)
-    question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now)
+    question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now) if order.total_minor else None
     inventory.reserve(merchant_id=merchant_id, order_id=order.pk, wanted=priced.wanted, until=until, cause=cause, now=now)
+    if not order.total_minor:
+        settlement.settle_nothing(order, account, payment_id, cause=cause, now=now)
     return question
 
 
 def _intend_again(merchant_id: UUID, order_id: UUID, wish: Wish, payment_id: UUID, *, now: datetime) -> Question | None:
     order = orders.lock_order(order_id)
+    merchant = merchants.current(merchant_id)
+    account = merchants.account_for(wish.provider, shopper=True)
+    return _attempt_again(order, merchant, account, wish, payment_id, now=now)
+
+
+def _go_on(
+    before: Before, merchant: Merchant, account: Account, wish: Wish, payment_id: UUID, *, now: datetime
+) -> Question | Answer | None:
+    """An unchanged cart goes on with its order: its open page is the answer; where there is none, a new attempt."""
+    order, attempt = before.order, before.attempt
+    if attempt is None:
+        try:
+            return _attempt_again(order, merchant, account, wish, payment_id, now=now)
+        except quotes.PricesTooOld:
+            raise back.CloseFirst(order.pk, cancel=True) from None
+    answer = answers.checkout(order, attempt)
+    if answer.status == 201:
+        idempotency.answer(merchant_id=order.merchant_id, subject_id=payment_id, status=answer.status, body=answer.body)
+    else:
+        idempotency.let_go(subject_id=payment_id)
+    return answer
+
+
+def _attempt_again(
+    order: Order, merchant: Merchant, account: Account, wish: Wish, payment_id: UUID, *, now: datetime
+) -> Question | None:
     if order.state not in ("payment_failed", "expired"):
         raise NotPayable(f"This order is {order.state}: it takes no other payment now.")
     if order.external_id is not None:
         raise NotPayable("This order belongs to another shop system: start its payment there.")
     if payment_queries.holds_money(order.pk):
         raise NotPayable("Money came in for this order. Please wait: we are looking into it.")
-    merchant = merchants.current(merchant_id)
-    account = merchants.account_for(wish.provider, shopper=True)
     quotes.still_sold(order, merchant, now=now)
     cause = Cause("another attempt", actor="shopper")
     until = now + timedelta(seconds=merchant.payment_window_s)

@@ -10,7 +10,7 @@ from uuid import UUID
 from holdfast.db import due
 from holdfast.db.due import Claim
 from holdfast.db.moves import Cause
-from holdfast.db.tenancy import writing
+from holdfast.db.tenancy import reading, writing
 from holdfast.flows import paid, questions
 from holdfast.flows.questions import Question
 from holdfast.inventory import queries as inventory_queries
@@ -18,12 +18,16 @@ from holdfast.inventory import services as inventory
 from holdfast.kernel import limits
 from holdfast.kernel.clock import now as clock_now
 from holdfast.kernel.errors import Conflict
+from holdfast.orders import queries as order_queries
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order
 from holdfast.outbox import services as outbox
 from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
 from holdfast.payments.models import Payment
+
+#: States of an order in which an attempt may still bring money.
+PAYABLE = ("payment_pending", "expired", "payment_failed")
 
 
 class StillPayable(Conflict):
@@ -66,22 +70,39 @@ def cancel(*, merchant_id: UUID, order_id: UUID, actor: str, now: datetime) -> N
 
     Raises StillPayable while it may, and NotCancellable once it is paid.
     """
+    _close_all(merchant_id=merchant_id, order_id=order_id, now=now)
+    with writing(merchant_id, step="expiry.cancelled"):
+        order = orders.lock_order(order_id)
+        if order.state != "cancelled":
+            _require_closed(order)
+            orders.go(order, "cancelled", cause=Cause("cancelled on request", actor=actor), due_at=None)
+
+
+def close(*, merchant_id: UUID, order_id: UUID, now: datetime) -> None:
+    """See to it that no attempt can take an order's money any more: it may be paid another way then. Safe to repeat.
+
+    Raises StillPayable while one may, and NotCancellable once it is paid.
+    """
+    _close_all(merchant_id=merchant_id, order_id=order_id, now=now)
+    with reading(merchant_id):
+        _require_closed(order_queries.get(order_id))
+
+
+def _close_all(*, merchant_id: UUID, order_id: UUID, now: datetime) -> None:
+    """Ask the provider to close every attempt that may still take the money; its word goes through the door."""
     with writing(merchant_id, step="expiry.cancel"):
         order = orders.lock_order(order_id)
-        payable = order.state in ("payment_pending", "expired", "payment_failed")
-        attempts = payment_queries.undead(order.pk) if payable else []
+        attempts = payment_queries.undead(order.pk) if order.state in PAYABLE else []
         asked = [question for question in (_close(payment, now=now) for payment in attempts) if question is not None]
     for question in asked:
         questions.ask(question, now=now)
-    with writing(merchant_id, step="expiry.cancelled"):
-        order = orders.lock_order(order_id)
-        if order.state == "cancelled":
-            return
-        if order.state == "payment_pending" or (payable and payment_queries.undead(order.pk)):
-            raise StillPayable
-        if order.state not in ("expired", "payment_failed"):
-            raise NotCancellable(f"This order is {order.state}.")
-        orders.go(order, "cancelled", cause=Cause("cancelled on request", actor=actor), due_at=None)
+
+
+def _require_closed(order: Order) -> None:
+    if order.state == "payment_pending" or (order.state in PAYABLE and payment_queries.undead(order.pk)):
+        raise StillPayable
+    if order.state not in PAYABLE:
+        raise NotCancellable(f"This order is {order.state}.")
 
 
 class NotCancellable(Conflict):

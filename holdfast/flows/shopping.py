@@ -8,14 +8,20 @@ from holdfast.carts import services as carts
 from holdfast.carts.models import Cart
 from holdfast.catalog import queries as catalog
 from holdfast.db.tenancy import writing
+from holdfast.flows import answers
 from holdfast.inventory import queries as inventory
-from holdfast.kernel.errors import Refused
-from holdfast.kernel.ids import new_token
+from holdfast.kernel.errors import Conflict, Refused
+from holdfast.kernel.ids import new_id, new_token
 from holdfast.merchants import queries as merchants
+from holdfast.orders import queries as order_queries
 
 
 class SlotNeeded(Refused):
     """This is booked for a time: choose a slot."""
+
+
+class CartOpen(Conflict):
+    """This cart is open: change it as it is."""
 
 
 class SlotMisplaced(Refused):
@@ -66,16 +72,29 @@ def set_region(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, region: s
 
 
 def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime) -> tuple[Cart, str]:
-    """Going back from payment: a new active cart with the same content. The frozen one stays with its order."""
-    token = new_token()
+    """Going back from payment: an active cart with the same content. The frozen one stays with its order.
+
+    Safe to repeat: while the copy is open it is the same one. It is a copy of the cart that became an order, also when it is
+    made from a copy that went on with that order. What becomes of the order is decided when the copy is checked out
+    (`flows.back`). Raises NotFound, CartOpen.
+    """
     with writing(merchant_id, step="shopping.reopen"):
-        old = cart_queries.owned(cart_id, token_sha256)
+        old = carts.lock_any(cart_id, token_sha256)
+        if old.state == "active":
+            raise CartOpen
+        origin = old.copy_of_id if old.copy_of_id and order_queries.of_cart(old.pk) is None else old.pk
+        known = cart_queries.open_copy(origin)
+        if known is not None:
+            return known, answers.cart_token(known.pk)
+        copy_id = new_id()
+        token = answers.cart_token(copy_id)
         copy = carts.create(
+            id=copy_id,
             merchant_id=merchant_id,
             token_sha256=merchants.token_hash(token),
             currency=old.currency,
             region=old.region,
-            copy_of=old.pk,
+            copy_of=origin,
             now=now,
         )
         for line in cart_queries.lines(old.pk):

@@ -12,6 +12,7 @@ from holdfast.carts.models import Cart
 from holdfast.carts.services import CartLocked
 from holdfast.db import reads
 from holdfast.flows import checkout, quotes, shopping
+from holdfast.flows.shopping import CartOpen
 from tests import build
 from tests.conftest import in_parallel
 from tests.integration import driving
@@ -110,6 +111,9 @@ def test_two_tabs_that_check_out_and_go_back_keep_their_carts(crowd: Any, shop: 
 
     told = in_parallel(2, lambda i: build.check_out(shop, cart) if i else reopen())
     assert told[1].status == 201
+    states = sorted(row[0] for row in crowd.rows("SELECT state FROM carts_cart"))
+    assert states == (["locked"] if isinstance(told[0], CartOpen) else ["active", "locked"])
+    reopen()
     assert sorted(row[0] for row in crowd.rows("SELECT state FROM carts_cart")) == ["active", "locked"]
 
 

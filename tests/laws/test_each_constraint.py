@@ -42,6 +42,11 @@ def _(rows: Rows) -> None:
     twice(rows, "carts_cart", customer_id=rows.first["customers_customer"])
 
 
+@breaks("carts_one_active_copy")
+def _(rows: Rows) -> None:
+    twice(rows, "carts_cart", copy_of_id=rows.first["carts_cart"])
+
+
 @breaks("carts_line_once")
 def _(rows: Rows) -> None:
     twice(rows, "carts_cartline", variant_id=rows.first["catalog_variant"], slot_id=None)
@@ -271,7 +276,14 @@ def _(rows: Rows) -> None:
 
 @breaks("payments_amount_positive")
 def _(rows: Rows) -> None:
-    rows.insert("payments_payment", amount_minor=0)
+    for wrong in ({"amount_minor": 0}, {"amount_minor": -1}, {"provider": "none"}):
+        try:
+            with rows.connection.transaction():
+                rows.insert("payments_payment", **wrong)
+        except psycopg.errors.CheckViolation:
+            continue
+        raise AssertionError(f"taken: {wrong}")
+    rows.insert("payments_payment", amount_minor=-1, provider="none")
 
 
 @breaks("payments_refunded_within")
