@@ -58,7 +58,7 @@ class Checkout(Attempt):
 
 
 class Payment(BaseModel):
-    """One attempt. `url` is where to pay while it is open."""
+    """One attempt. `url` is where to pay while it is open. Provider `none`: there was nothing to pay."""
 
     id: str = Field(examples=["pay_018f6e5c9b7a7c3d8e1f2a3b4c5d6e7f"])
     provider: str
@@ -85,7 +85,7 @@ class PlacedOrder(BaseModel):
 
 
 class CheckedOut(BaseModel):
-    """201: send the shopper to `payment.url`. 202: nobody knows yet; look at the order in a moment."""
+    """201: send the shopper to `payment.url`; an order over zero has none and is paid. 202: nobody knows yet; look in a moment."""
 
     order: PlacedOrder
     payment: Payment

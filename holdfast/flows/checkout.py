@@ -201,7 +201,7 @@ def _intend(
     question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now) if order.total_minor else None
     inventory.reserve(merchant_id=merchant_id, order_id=order.pk, wanted=priced.wanted, until=until, cause=cause, now=now)
     if not order.total_minor:
-        settlement.settle_nothing(order, account, payment_id, cause=cause, now=now)
+        settlement.settle_nothing(order, account, payment_id=payment_id, cause=cause, now=now)
     return question
 
 

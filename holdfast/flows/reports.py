@@ -27,9 +27,9 @@ from holdfast.orders.models import Order
 from holdfast.outbox import services as outbox
 from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
-from holdfast.payments.models import Payment
+from holdfast.payments.models import NOTHING, Payment
 from holdfast.payments.states import IN_FLIGHT, PAYMENT
-from holdfast.providers.contract import Kind, ProviderReport
+from holdfast.providers.contract import Kind, ProviderReport, Source
 
 
 class NoSuchPayment(Conflict):
@@ -311,6 +311,18 @@ def _take(visit: _Visit) -> None:
         payments.go(payment, "captured", cause=visit.cause, captured_minor=total)
 
 
+def _settled(visit: _Visit) -> str:
+    """There was nothing to pay (B7): the order is paid by a settlement of zero. No money moved, so no fact and no entry is made."""
+    payment = visit.payment
+    if (payment.provider, payment.amount_minor, visit.report.source) != (NOTHING, 0, Source.OWN):
+        return _unreadable(visit)
+    if payment.state != "created":
+        return "nothing_new"
+    payments.go(payment, "captured", cause=visit.cause)
+    paid.money_arrived(visit.dossiers, payment=payment, cause=visit.cause, evidence=_evidence(visit.report), now=visit.now)
+    return "applied"
+
+
 def _ended(visit: _Visit) -> str:
     """The provider confirmed that this attempt can no longer take money."""
     target = str(visit.report.kind)
@@ -384,6 +396,7 @@ _EFFECTS: dict[Kind, Callable[[_Visit], str]] = {
     Kind.PENDING: _opened,
     Kind.AUTHORIZED: _authorized,
     Kind.CAPTURED: _captured,
+    Kind.SETTLED: _settled,
     Kind.FAILED: _ended,
     Kind.EXPIRED: _ended,
     Kind.CANCELLED: _ended,

@@ -73,7 +73,10 @@ def _post(
     effective_at: datetime,
     now: datetime,
 ) -> None:
-    """Debits are positive, credits negative; zeros are left out. The unique cause makes a second writing an error."""
+    """Debits are positive, credits negative; zeros are left out, and an entry of nothing else (an order that costs nothing) is
+    not written. The unique cause makes a second writing an error."""
+    if not any(amount for _, amount in sides):
+        return
     entry = Entry(
         merchant_id=subject.merchant_id,
         kind=kind,

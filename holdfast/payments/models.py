@@ -7,6 +7,9 @@ from holdfast.db.fields import CurrencyField, DueRow, MinorField, TenantKey, Ten
 from holdfast.db.laws import Frozen, Grows, Moves, Permanent
 from holdfast.payments.states import IN_FLIGHT, OPERATION, PAYMENT
 
+#: The provider of an order that costs nothing: nobody is asked, and the attempt is a settlement of zero from its first moment.
+NOTHING = "none"
+
 
 class Payment(TenantRow, DueRow):
     """One attempt to take an order's money with one provider account. Our reference with the provider is its id.
@@ -50,9 +53,15 @@ class Payment(TenantRow, DueRow):
                 name="payments_one_in_flight",
             ),
             models.UniqueConstraint(fields=["account", "provider_id"], name="payments_provider_id"),
-            models.CheckConstraint(name="payments_amount_positive", condition=Q(amount_minor__gt=0)),
+            models.CheckConstraint(
+                name="payments_amount_positive",
+                condition=Q(amount_minor__gt=0) & ~Q(provider=NOTHING) | Q(amount_minor=0, provider=NOTHING),
+            ),
             models.CheckConstraint(name="payments_refunded_within", condition=Q(refunded_minor__gte=0)),
-            models.CheckConstraint(name="payments_captured_has_money", condition=~Q(state="captured") | Q(captured_minor__gt=0)),
+            models.CheckConstraint(
+                name="payments_captured_has_money",
+                condition=~Q(state="captured") | Q(captured_minor__gt=0) | Q(captured_minor=0, provider=NOTHING),
+            ),
             Moves(PAYMENT, name="payments_payment_moves"),
             Frozen(
                 name="payments_payment_frozen",

@@ -14,12 +14,13 @@ from holdfast.kernel.errors import Broken, Refused
 
 
 class Kind(StrEnum):
-    """What a report says of an attempt. Only AUTHORIZED, CAPTURED and the dead kinds are final financial facts."""
+    """What a report says of an attempt. Only AUTHORIZED, CAPTURED, SETTLED and the dead kinds are final financial facts."""
 
     OPENED = "opened"  # the customer can pay now (page, QR code)
     PENDING = "pending"  # nothing final yet: a decline inside an open session, a delayed method, processing
     AUTHORIZED = "authorized"  # the provider holds the money for us
     CAPTURED = "captured"  # the money is taken
+    SETTLED = "settled"  # our own word and never a provider's: there was nothing to take
     FAILED = "failed"  # terminal: the provider can no longer take the money
     EXPIRED = "expired"  # terminal
     CANCELLED = "cancelled"  # terminal
@@ -34,6 +35,7 @@ class Source(StrEnum):
     POLL = "poll"
     STATEMENT = "statement"
     OPERATOR = "operator"
+    OWN = "own"  # we said it ourselves: there was nothing to pay, so nobody was asked
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,6 @@ SENTENCES: dict[str, Promise] = {
     "prices_too_old": _("The prices of this order are not valid any more. Put the things into a new cart."),
     "address_elsewhere": _("Your address is in another country than your cart. Choose the country in the cart first."),
     "already_in_checkout": _("This cart was ordered already. Look at your order to go on."),
-    "nothing_to_pay": _("There is nothing to pay for this order. Please write to us."),
     "provider_not_offered": _("This way to pay is not offered any more. Choose another one."),
     "unknown_provider": _("This way to pay is not offered any more. Choose another one."),
     "amount_not_possible": _("This total cannot be paid in this way. Choose another way, or change your cart."),

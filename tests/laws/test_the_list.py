@@ -137,6 +137,11 @@ def _(house: House) -> None:
     house.shrink(house["capture"])
 
 
+@breaks("nothing_is_settled_for_nothing")
+def _(house: House) -> None:
+    house.update("payments_payment", house["pending payment"], provider="none", amount_minor=0)
+
+
 @breaks("money_has_its_order")
 def _(house: House) -> None:
     with held(house):
