@@ -35,6 +35,7 @@ class Environment(BaseSettings):
     email_url: str = "console:"
     email_from: str = "shop@localhost"
     log_json: bool = False
+    log_requests: bool = False
 
     @field_validator("database_url", "database_owner_url", "database_check_url")
     @classmethod
@@ -125,6 +126,7 @@ INSTALLED_APPS = [
     "holdfast.carts",
     "holdfast.orders",
     "holdfast.payments",
+    "holdfast.promotions",
     "holdfast.ledger",
     "holdfast.fulfilment",
     "holdfast.inbox",

@@ -160,6 +160,7 @@ class House:
             "HOLDFAST_SECRET_KEY": self.secrets["django"],
             "HOLDFAST_ENCRYPTION_KEYS": self.secrets["encryption"],
             "HOLDFAST_EMAIL_URL": f"file://{self.home / 'mail'}",
+            "HOLDFAST_LOG_REQUESTS": "true",
         }
         ports = {
             "HOLDFAST_WEB_PORT": str(self.ports.web),
@@ -277,27 +278,32 @@ def free_ports(count: int) -> list[int]:
 
 
 def _welcome(house: House, *, seconds: float) -> None:
+    """What a person needs now: where to look, who may log in, how to pay, what to try."""
+    told = house.secrets
     print(
         f"""
-Holdfast is up ({seconds:.0f} s).
+Holdfast is up: it took {seconds:.0f} s.
 
-  shop       {house.web}/              browse, buy, pay with a magic card
-  API        {house.web}/v1/docs       interactive description
+  shop       {house.web}/
+  console    {house.web}/console/     {told["staff_email"]}   password {told["staff_password"]}
+  API        {house.web}/v1/docs      publishable key {told["publishable_key"]}
+                                         secret key      {told["secret_key"]}
   webhooks   http://{HOST}:{house.ports.receiver}/webhooks/…
-  gateway    {house.gateway}           the sandbox: hosted pages, books, moods
+  gateway    {house.gateway}/              the sandbox: hosted payment pages, books, moods
+  mail       {house.home / "mail"}
 
-  publishable key   {house.secrets["publishable_key"]}
-  secret key        {house.secrets["secret_key"]}
-  console           {house.web}/console/   {house.secrets["staff_email"]}   {house.secrets["staff_password"]}
-
-  Magic cards on the gateway's page: 4242 4242 4242 4242 approves, 4000 0000 0000 0002 declines (docs/gateway.md has the others).
+  Magic cards for the payment page, with any date in the future and any CVC
+    4242 4242 4242 4242   approved               4000 0027 6000 3184   approved after a second question (3-D Secure)
+    4000 0000 0000 0002   declined               4000 0099 0000 0053   approved, but its webhook never comes
+    4000 0099 0000 0012   declined, then approved on the second try          docs/gateway.md has the others
 
   Three things to try
-    ./dev up --smoke          one purchase over HTTP, from cart to fulfilled
-    ./dev check               every law of the house, in one snapshot
-    docs/first-purchase.md    the same purchase by hand, with curl
+    1. Buy a mug in the shop: be declined first, then approved. The order turns paid when the webhook comes.
+    2. Log in to the console and open that order: everything that happened to it is one story, down to each posting.
+    3. Kill a process in the middle of a purchase; the pids are in {house.home / "pids.json"}. It comes back and nothing
+       is lost: ./dev check looks at every law of the house.
 
-Ctrl-C stops everything; the data stays in {house.home}.
+Ctrl-C stops everything; the data stays in {house.home}. Below: what the processes say.
 """,
         flush=True,
     )

@@ -273,7 +273,7 @@ LIST = (
            WHERE o.placed_at >= %(since)s AND c.state <> 'locked'
            UNION ALL
            SELECT c.merchant_id, c.id::text, 'locked without an order' FROM carts_cart c
-           WHERE c.created_at >= %(since)s AND c.state = 'locked' 
+           WHERE c.created_at >= %(since)s AND c.state = 'locked'
              AND NOT EXISTS (SELECT 1 FROM orders_order o WHERE o.cart_id IN (c.id, c.copy_of_id))""",
     ),
     Invariant(

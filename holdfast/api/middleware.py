@@ -1,20 +1,29 @@
 """What surrounds every request: its id, its size, its media type, and problems instead of pages."""
 
 import re
+import time
 from collections.abc import Callable
 
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from config.settings import ENV
 from holdfast.api import problems
 from holdfast.kernel import limits
 from holdfast.kernel.ids import new_id
 
+log = structlog.get_logger()
+
+LOG_REQUESTS = ENV.log_requests
 #: Addresses of the API; others belong to other edges.
 OURS = ("/v1/", "/payments/", "/health/")
 #: Where browsers of any shop may call from: the address of a frontend proves nothing, keys and tokens do, cookies are not used.
 CROSS_ORIGIN = ("/v1/",)
+#: Not worth a line: probes, style sheets, a browser's polling.
+UNTOLD = ("/health/", "/static/", "/v1/docs/assets/")
+#: The token of an order or a cart in an address is a key to it.
+LONG_SECRET = re.compile(r"[0-9a-f]{64}|[A-Za-z0-9_-]{43}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -27,8 +36,12 @@ class Edge:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request_id = _request_id(request)
         request.request_id = request_id  # type: ignore[attr-defined]
+        began = time.monotonic()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self._respond(request)
+            if LOG_REQUESTS and not request.path.startswith(UNTOLD):
+                took_ms = round((time.monotonic() - began) * 1000)
+                log.info("request", method=request.method, path=_told(request.path), status=response.status_code, ms=took_ms)
         response["X-Request-Id"] = request_id
         return response
 
@@ -41,6 +54,11 @@ class Edge:
             response["Access-Control-Allow-Origin"] = "*"
             response["Access-Control-Expose-Headers"] = "Location, Retry-After, X-Request-Id"
         return response
+
+
+def _told(path: str) -> str:
+    """An address as the log may show it."""
+    return LONG_SECRET.sub("…", path[:200])
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -102,6 +102,7 @@ def send(claim: Claim, *, now: datetime) -> str:
         return "failed"
     with writing(claim.merchant_id, step="messages.sent"):
         outbox.sent(claim.id, now=now)
+    log.info("message sent", topic=message.topic, order=message.order.number)
     return "sent"
 
 

@@ -5,7 +5,7 @@ are applied one by one. A failure is recorded separately, so that its evidence s
 its process is parked.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -55,6 +55,7 @@ def _handle_together(merchant_id: UUID, claims: Sequence[Claim], *, now: datetim
     except Exception as error:  # noqa: BLE001 - each of them is tried again alone, which tells whose error it is
         log.info("events.one_by_one", events=len(first_tries), error=f"{type(error).__name__}: {error}")
         return claims
+    log.info("events applied", **Counter(each for each in told.values() if isinstance(each, str)))
     return [claim for claim in claims if not isinstance(told.get(claim.id), str)]
 
 
@@ -86,6 +87,7 @@ def _apply_one(claim: Claim, *, now: datetime) -> str:
             return "ignored"
         if isinstance(told, reports.NoSuchPayment):
             raise told
+    log.info("events applied", **{told: 1})
     return told
 
 

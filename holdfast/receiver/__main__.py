@@ -4,15 +4,13 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import logging
 import resource
 import signal
 import sys
 
-import structlog
 import uvloop
 
-from config import settings
+from config import logs, settings
 from holdfast.kernel import faults
 from holdfast.providers import registry
 from holdfast.receiver.accounts import Accounts
@@ -32,7 +30,7 @@ def main() -> None:
     parser.add_argument("--host", default=settings.ENV.host)
     args = parser.parse_args()
     faults.arm_from_environment()
-    _configure_logs()
+    logs.configure(as_json=settings.ENV.log_json, debug=settings.ENV.debug)
     _raise_file_limit()
     _load_adapters()
     sys.exit(uvloop.run(serve(args.host, args.port)))
@@ -43,7 +41,7 @@ async def serve(host: str, port: int) -> int:
     arguments = connect_arguments(settings.DATABASES["default"])
     lookups = Link(arguments)
     links = [Link(arguments) for _ in range(WRITERS)]
-    store = Store(links)
+    store = Store(links, talkative=settings.ENV.log_requests)
 
     async def is_ready() -> None:
         await lookups.ask(lambda connection: connection.fetchval("SELECT 1"))
@@ -98,15 +96,6 @@ def _load_adapters() -> None:
     for name in registry.ADAPTERS:
         registry.provider(name)
     gc.freeze()  # what is loaded stays; the collector need not look at it again and again
-
-
-def _configure_logs() -> None:
-    logging.basicConfig(level=logging.WARNING, format="receiver: %(levelname)s %(message)s")
-    rendered = structlog.processors.JSONRenderer() if settings.ENV.log_json else structlog.processors.LogfmtRenderer()
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"), rendered],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _raise_file_limit() -> None:

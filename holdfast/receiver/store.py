@@ -11,6 +11,8 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Broken
 from holdfast.kernel.faults import fault_point
@@ -29,6 +31,8 @@ WRITERS = 1
 #: What the text columns take (see `inbox.models.Event`): no NUL and no half of a surrogate pair.
 EVENT_ID = re.compile(r"[^\0\ud800-\udfff]{1,255}")
 TYPE = re.compile(r"[^\0\ud800-\udfff]{1,120}")
+
+log = structlog.get_logger()
 
 
 class QueueFull(Broken):
@@ -79,8 +83,8 @@ class Waiting:
 class Store:
     """A bounded queue and its writers."""
 
-    def __init__(self, links: Sequence[Link]) -> None:
-        self._links = links
+    def __init__(self, links: Sequence[Link], *, talkative: bool = False) -> None:
+        self._links, self._talkative = links, talkative
         self._queue: deque[Waiting] = deque()
         self._arrived = asyncio.Event()
         self.pending = 0
@@ -145,7 +149,9 @@ class Store:
         arrivals.sort(key=lambda arrival: (arrival.account_id, arrival.event.event_id))
         columns = [list(column) for column in zip(*(arrival.columns() for arrival in arrivals), strict=True)]
         fault_point("receiver.store:before")
-        await link.ask(lambda connection: connection.fetchval(RECEIVE, *columns))
+        fresh = await link.ask(lambda connection: connection.fetchval(RECEIVE, *columns))
+        if self._talkative:
+            log.info("webhooks stored", deliveries=len(arrivals), new=fresh)
         fault_point("receiver.store:after")
 
     def _settle(self, batch: Iterable[Waiting], error: Exception | None) -> None:
