@@ -25,6 +25,7 @@ def buy(*, web: str, gateway: str, publishable_key: str, secret_key: str) -> boo
                     "provider": "stripe",
                     "email": "ada@example.com",
                     "name": "Ada Lovelace",
+                    "address": {"line1": "Pier 1", "city": "Hamburg", "postal_code": "20457", "country": "DE"},
                     "success_url": f"{web}/thanks",
                     "cancel_url": f"{web}/cart",
                 },

@@ -133,6 +133,7 @@ def wish(**changes: Any) -> checkout.Wish:
         "cancel_url": "http://shop.test/cart",
         "email": "ada@example.com",
         "name": "Ada",
+        "address": {"line1": "Pier 1", "city": "Hamburg", "postal_code": "20457", "country": "DE"},
     }
     return checkout.Wish(**{**said, **changes})
 

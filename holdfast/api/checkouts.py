@@ -26,7 +26,7 @@ LOOK_AGAIN_S = 2
 
 
 class Address(Body):
-    """Where it goes, as the shopper writes it. Kept apart, so that it can be erased."""
+    """Where it goes, as the shopper writes it; whole where something is shipped. Kept apart, so that it can be erased."""
 
     line1: LongText = ""
     line2: LongText = ""

@@ -10,6 +10,10 @@ from uuid import uuid4
 from holdfast.kernel import clock
 
 
+#: Goods go somewhere.
+ADDRESS = {"line1": "Pier 1", "city": "Hamburg", "postal_code": "20457", "country": "DE"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One POST."""
@@ -26,7 +30,7 @@ class Request:
 
 def checkout(*, key: str, cart_id: str, token: str) -> Request:
     """Check one cart out."""
-    said = {"provider": "stripe", "email": "ada@example.com", "name": "Ada Lovelace"}
+    said = {"provider": "stripe", "email": "ada@example.com", "name": "Ada Lovelace", "address": ADDRESS}
     pages = {"success_url": "https://shop.example/thanks", "cancel_url": "https://shop.example/cart"}
     headers = {"Authorization": f"Bearer {key}", "Cart-Token": token, "Idempotency-Key": uuid4().hex}
     return Request(path=f"/v1/carts/{cart_id}/checkout", headers=headers, body=json.dumps({**said, **pages}).encode())

@@ -21,7 +21,7 @@ from holdfast.customers import services as customers
 from holdfast.db import payloads
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import Busy, reading, violated, writing
-from holdfast.flows import answers, back, quotes, settlement
+from holdfast.flows import answers, back, delivery, quotes, settlement
 from holdfast.flows.back import Before
 from holdfast.flows.expiry import StillPayable
 from holdfast.flows.questions import Question, ask, of
@@ -77,8 +77,8 @@ def place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wis
     A cart that was reopened goes on with its order when it is unchanged; otherwise that order is closed and cancelled first
     (`flows.back`).
 
-    Raises KeyReused, InProgress, AlreadyInCheckout, AddressElsewhere, PriceChanged, InsufficientStock, NotForSale,
-    SlotClosed, StillPayable, PaidMeanwhile, Busy.
+    Raises KeyReused, InProgress, AlreadyInCheckout, AddressElsewhere, AddressIncomplete, PriceChanged, InsufficientStock,
+    NotForSale, SlotClosed, StillPayable, PaidMeanwhile, Busy.
     """
     request: dict[str, Any] = {
         "merchant_id": merchant_id,
@@ -169,6 +169,7 @@ def _intend(
     merchant = merchants.current(merchant_id)
     account = merchants.account_for(wish.provider, shopper=True)
     priced = quotes.for_checkout(cart, merchant, accept=wish.accept_quote, now=now)
+    delivery.require_address(priced, name=wish.name, address=wish.address)
     cause = Cause("checkout", actor="shopper")
     told = customer_queries.Told(email=wish.email, name=wish.name, phone=wish.phone, address=wish.address)
     quote_sha256 = priced.quote.sha256()

@@ -6,11 +6,11 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from holdfast.flows.delivery import NO_POSTCODE
+
 #: As the API: one sign of @ with something around it. Only a message that arrives proves an address.
 EMAIL = RegexValidator(r"^[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+$", _("Write an e-mail address, such as ada@example.com."))
 PLAIN = RegexValidator(r"^[^\x00-\x1f\x7f]*$", _("Remove what is no letter, digit or sign."))
-#: Countries and areas without postal codes that shops ship to most.
-NO_POSTCODE = frozenset(["AE", "AG", "BS", "HK", "JM", "MO", "QA"])
 
 
 class Guest(forms.Form):

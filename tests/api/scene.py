@@ -89,6 +89,7 @@ class Scene:
             "provider": "stripe",
             "email": "ada@example.com",
             "name": "Ada",
+            "address": {"line1": "Pier 1", "city": "Hamburg", "postal_code": "20457", "country": "DE"},
             "success_url": "https://shop.test/thanks",
             "cancel_url": "https://shop.test/cart",
         }

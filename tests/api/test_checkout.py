@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.idempotency.services import InProgress
 from holdfast.kernel import limits
+from tests import build
 from tests.api.scene import Scene
 
 
@@ -212,8 +213,10 @@ def test_moved_price_has_to_be_accepted(scene: Scene, database: Any) -> None:
 def test_copying_a_cart_does_not_renew_an_old_price(scene: Scene, database: Any) -> None:
     path, shopper = scene.cart(MUG=1)
     with database.as_owner() as raw:
-        raw.execute("UPDATE catalog_variant SET price_minor = 1500 WHERE sku = 'MUG'")
         raw.execute("UPDATE carts_cartline SET priced_at = priced_at - %s", [timedelta(hours=2)])
+    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k0").status == 201
+    with database.as_owner() as raw:
+        raw.execute("UPDATE catalog_variant SET price_minor = 1500 WHERE sku = 'MUG'")
     copy = shopper.post(f"{path}/copies").json
     fresh = scene.shopper.having(cart_token=copy["token"])
     told = fresh.post(f"/v1/carts/{copy['id']}/checkout", scene.wish(), idempotency_key="k1")
@@ -242,13 +245,45 @@ def test_nobody_knows_yet_is_202_with_a_place_to_look(scene: Scene, gateway: Any
     assert database.value("SELECT status FROM idempotency_key") is None
 
 
+INCOMPLETE: list[tuple[dict[str, Any], list[str]]] = [
+    ({"name": "", "address": {}}, ["name", "line1", "city", "postal_code", "country"]),
+    ({"name": "  "}, ["name"]),
+    ({"address": {"line1": "Pier 1", "city": " ", "country": "DE"}}, ["city", "postal_code"]),
+    ({"address": {"line1": "Pier 1", "city": "Hamburg", "postal_code": "20457"}}, ["country"]),
+]
+
+
+def test_goods_need_a_name_and_a_whole_address(scene: Scene, database: Any) -> None:
+    """A2: what is shipped goes somewhere. Nothing is placed, and the key is free for the whole address."""
+    path, shopper = scene.cart(MUG=1, BOOK=1)
+    for change, missing in INCOMPLETE:
+        told = shopper.post(f"{path}/checkout", scene.wish(**change), idempotency_key="k1")
+        assert (told.refusal, told.json["missing"]) == ((422, "address_incomplete"), missing), change
+    assert (database.count("orders_order"), database.count("idempotency_key"), build.stock(scene.shop)) == (0, 0, (10, 0))
+    assert shopper.post(f"{path}/checkout", scene.wish(), idempotency_key="k1").status == 201
+
+
+def test_a_country_without_postal_codes_needs_none(scene: Scene) -> None:
+    path, shopper = scene.cart(MUG=1)
+    shopper.ask("PUT", f"{path}/region", {"region": "HK"})
+    hong_kong = {"line1": "1 Pier Road", "city": "Hong Kong", "country": "HK"}
+    assert shopper.post(f"{path}/checkout", scene.wish(address=hong_kong), idempotency_key="k1").status == 201
+
+
+@pytest.mark.parametrize("sku", ["BOOK", "TOUR_ADULT"])
+def test_what_is_not_shipped_needs_no_address(scene: Scene, sku: str) -> None:
+    path, shopper = scene.cart(**{sku: 1})
+    assert shopper.post(f"{path}/checkout", scene.wish(name="", address={}), idempotency_key="k1").status == 201
+
+
 def test_address_in_another_country_than_was_priced_is_refused(scene: Scene, database: Any) -> None:
     """Tax and shipping follow the cart's region: it must not be one country for the price and another for the parcel."""
     path, shopper = scene.cart(MUG=1)
-    told = shopper.post(f"{path}/checkout", scene.wish(address={"country": "FR", "city": "Lyon"}), idempotency_key="k1")
+    lyon = {"line1": "1 quai Rambaud", "city": "Lyon", "postal_code": "69002", "country": "FR"}
+    told = shopper.post(f"{path}/checkout", scene.wish(address=lyon), idempotency_key="k1")
     assert (told.refusal, told.json["region"]) == ((422, "address_elsewhere"), "DE")
     assert (database.count("orders_order"), database.count("idempotency_key")) == (0, 0)
     shopper.ask("PUT", f"{path}/region", {"region": "FR"})
-    told = shopper.post(f"{path}/checkout", scene.wish(address={"country": "FR", "city": "Lyon"}), idempotency_key="k1")
+    told = shopper.post(f"{path}/checkout", scene.wish(address=lyon), idempotency_key="k1")
     assert (told.status, told.json["order"]["total_minor"]) == (201, 2240)
-    assert database.value("SELECT address FROM customers_contact") == {"city": "Lyon", "country": "FR"}
+    assert database.value("SELECT address FROM customers_contact") == lyon
