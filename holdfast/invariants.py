@@ -144,17 +144,55 @@ LIST = (
            WHERE r.state = 'held' AND o.state IN ('payment_failed', 'expired', 'cancelled')""",
     ),
     Invariant(
+        "promotions_are_counted",
+        "A counted promotion's counters are the sums of its redemptions, and never beyond its limits, in all or of one customer.",
+        """SELECT p.merchant_id, p.id::text, p.reserved || ' reserved and ' || p.redeemed || ' redeemed, rows say '
+                  || coalesce(r.reserved, 0) || ' and ' || coalesce(r.redeemed, 0)
+           FROM promotions_promotion p
+           LEFT JOIN (SELECT promotion_id, sum(reserved) reserved, sum(redeemed) redeemed, max(reserved + redeemed) most FROM (
+                        SELECT promotion_id, count(*) FILTER (WHERE state = 'reserved') reserved,
+                               count(*) FILTER (WHERE state = 'redeemed') redeemed
+                        FROM promotions_redemption WHERE counted GROUP BY promotion_id, customer_key) c GROUP BY 1) r
+             ON r.promotion_id = p.id
+           WHERE (p.reserved, p.redeemed) <> (coalesce(r.reserved, 0), coalesce(r.redeemed, 0))
+              OR p.reserved + p.redeemed > p.total_limit OR r.most > p.customer_limit""",
+    ),
+    Invariant(
+        "redemptions_follow_orders",
+        "Redemptions are reserved while an order can be paid, redeemed once it is paid, and released otherwise.",
+        """SELECT r.merchant_id, r.id::text, r.state || ' for an order that is ' || o.state
+           FROM promotions_redemption r JOIN orders_order o ON o.id = r.order_id
+           WHERE r.created_at >= %(since)s AND r.state <> CASE
+             WHEN o.state IN ('draft', 'payment_pending', 'payment_authorized', 'capture_failed') THEN 'reserved'
+             WHEN o.state IN ('payment_failed', 'expired', 'cancelled') THEN 'released'
+             ELSE 'redeemed' END""",
+    ),
+    Invariant(
+        "discounts_have_redemptions",
+        "Every promotion in an order's snapshot has its redemption, which gives the same, and there is no other.",
+        """SELECT o.merchant_id, o.id::text, 'the snapshot gives ' || s.gave || ', the redemptions ' || coalesce(r.gave, '{}')
+           FROM orders_order o
+           LEFT JOIN LATERAL (SELECT coalesce(array_agg(p->>'key' || ' ' || (p->>'gave_minor') ORDER BY p->>'key'), '{}')::text gave
+                              FROM jsonb_array_elements(o.snapshot->'promotions') p) s ON true
+           LEFT JOIN (SELECT order_id, array_agg(replace(promotion_id::text, '-', '') || ' ' || gave_minor
+                                                 ORDER BY promotion_id)::text gave
+                      FROM promotions_redemption GROUP BY 1) r ON r.order_id = o.id
+           WHERE o.placed_at >= %(since)s AND s.gave <> coalesce(r.gave, '{}')""",
+    ),
+    Invariant(
         "lines_sum_to_total",
-        "The lines of an order and its shipping sum to its total, and the snapshot says the same.",
+        "The lines of an order, its shipping and its fees sum to its total, and the snapshot says the same.",
         """SELECT o.merchant_id, o.id::text, 'total ' || o.total_minor || ', snapshot ' || (o.snapshot->'totals'->>'total_minor')
            FROM orders_order o LEFT JOIN (SELECT order_id, sum(total_minor) n, count(*) rows FROM orders_orderline GROUP BY 1) l ON l.order_id = o.id
            WHERE o.placed_at >= %(since)s AND (
              o.total_minor <> (o.snapshot->'totals'->>'total_minor')::bigint
              OR o.total_minor <> (o.snapshot->'totals'->>'net_minor')::bigint + (o.snapshot->'totals'->>'tax_minor')::bigint
                                  + (o.snapshot->'totals'->>'shipping_net_minor')::bigint
+                                 + coalesce((o.snapshot->'totals'->>'fees_net_minor')::bigint, 0)
              OR jsonb_array_length(o.snapshot->'lines') <> coalesce(l.rows, 0)
              OR (o.cart_id IS NOT NULL
-                 AND coalesce(l.n, 0) + coalesce((o.snapshot->>'shipping_total_minor')::bigint, 0) <> o.total_minor))""",
+                 AND coalesce(l.n, 0) + coalesce((o.snapshot->>'shipping_total_minor')::bigint, 0)
+                     + coalesce((o.snapshot->>'fees_total_minor')::bigint, 0) <> o.total_minor))""",
     ),
     Invariant(
         "pending_order_has_an_attempt",
@@ -253,6 +291,7 @@ LIST = (
              SELECT merchant_id, 'order' subject, id, state FROM orders_order WHERE placed_at >= %(since)s UNION ALL
              SELECT merchant_id, 'payment', id, state FROM payments_payment WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'reservation', id, state FROM inventory_reservation WHERE created_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'redemption', id, state FROM promotions_redemption WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'fulfilment', id, state FROM fulfilment_fulfilment WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'case', id, state FROM cases_case WHERE opened_at >= %(since)s UNION ALL
              SELECT merchant_id, 'cart', id, state FROM carts_cart WHERE created_at >= %(since)s),

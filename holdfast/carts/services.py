@@ -18,6 +18,10 @@ class CartLocked(Conflict):
     """This cart is in checkout and cannot be changed. Reopen it to change it."""
 
 
+class CartMerged(Conflict):
+    """The content of this cart went into the cart of the customer who logged in."""
+
+
 class CartFull(Refused):
     """A cart takes no more lines."""
 
@@ -35,8 +39,11 @@ def create(
     now: datetime,
     id: UUID | None = None,
     copy_of: UUID | None = None,
+    customer_id: UUID | None = None,
+    coupon: str = "",
+    shipping_method: str = "",
 ) -> Cart:
-    """A new, empty cart of a guest."""
+    """A new, empty cart of a guest, or of a customer who has none that is active."""
     return Cart.objects.create(
         id=id or new_id(),
         merchant_id=merchant_id,
@@ -44,6 +51,9 @@ def create(
         currency=currency,
         region=region,
         copy_of_id=copy_of,
+        customer_id=customer_id,
+        coupon=coupon,
+        shipping_method=shipping_method,
         moved=Cause("created", actor="shopper").as_json(),
         due_at=now + limits.CART_TTL,
         created_at=now,
@@ -59,8 +69,11 @@ def lock_any(cart_id: UUID, token_sha256: str) -> Cart:
 
 
 def lock_active(cart_id: UUID, token_sha256: str) -> Cart:
-    """The cart under its lock, for who has its token. Raises NotFound (a wrong token is like no cart), CartLocked."""
+    """The cart under its lock, for who has its token. Raises NotFound (a wrong token is like no cart), CartLocked,
+    CartMerged."""
     cart = lock_any(cart_id, token_sha256)
+    if cart.state == "merged":
+        raise CartMerged
     if cart.state != "active":
         raise CartLocked
     return cart
@@ -112,6 +125,49 @@ def set_region(cart: Cart, *, region: str) -> None:
     """Where it goes decides tax and shipping."""
     Cart.objects.filter(pk=cart.pk).update(region=region)
     touch(cart)
+
+
+def set_coupon(cart: Cart, *, coupon: str) -> None:
+    """The code that was typed in, in its normal form; empty takes it out."""
+    cart.coupon = coupon
+    Cart.objects.filter(pk=cart.pk).update(coupon=coupon)
+    touch(cart)
+
+
+def set_shipping_method(cart: Cart, *, key: str) -> None:
+    """How it shall be shipped; empty is the cheapest way."""
+    Cart.objects.filter(pk=cart.pk).update(shipping_method=key)
+    touch(cart)
+
+
+def give(cart: Cart, *, customer_id: UUID) -> None:
+    """The guest turned out to be a customer. The database refuses a second active cart (`carts_one_active_per_customer`)."""
+    Cart.objects.filter(pk=cart.pk).update(customer_id=customer_id)
+    cart.customer_id = customer_id
+    touch(cart)
+
+
+def merge(guest: Cart, *, into: Cart, cause: Cause) -> None:
+    """Move every line of a guest's cart into the customer's, both locked: quantities of the same thing add up, up to the limit of
+    a line, at the price that the customer's line has. The guest's cart ends empty. Raises CartFull, and nothing moved then."""
+    known = {(line.variant_id, line.slot_id): line for line in CartLine.objects.filter(cart=into)}
+    coming = list(CartLine.objects.filter(cart=guest).order_by("pk"))
+    same = [line for line in coming if (line.variant_id, line.slot_id) in known]
+    if len(known) + len(coming) - len(same) > limits.MAX_CART_LINES:
+        raise CartFull(f"A cart takes at most {limits.MAX_CART_LINES} lines.")
+    grown = []
+    for line in same:
+        target = known[line.variant_id, line.slot_id]
+        target.quantity = min(target.quantity + line.quantity, limits.MAX_QUANTITY)
+        grown.append(target)
+    CartLine.objects.bulk_update(grown, ["quantity"])
+    CartLine.objects.filter(pk__in=[line.pk for line in same]).delete()
+    CartLine.objects.filter(cart=guest).update(cart=into)
+    if guest.coupon and not into.coupon:
+        set_coupon(into, coupon=guest.coupon)
+    else:
+        touch(into)
+    move(guest, "merged", machine=CART, cause=cause, merged_into_id=into.pk, due_at=None)
 
 
 def touch(cart: Cart) -> None:

@@ -57,7 +57,10 @@ def change(row: models.Model, *, was: str | None = None, or_leave: bool = False,
 
 
 def add(model: Model, key: UUID, **deltas: int) -> None:
-    """Add to counters of a row. Locks it last of all, in the order of ids, so that it is held for the fewest round trips."""
+    """Add to counters of a row. Locks it last of all, in the order of ids, so that it is held for the fewest round trips.
+
+    Counters of several tables are locked by their models' `lock_rank`.
+    """
     pending = _pending()
     sums = pending.sums.setdefault((model, tuple(deltas)), {})
     known = sums.get(key, [0] * len(deltas))
@@ -251,7 +254,7 @@ class _Pending:
         groups = [group for group in self.groups.values() if group.rows]
         self._clear()
         if counters:
-            groups += [group for (model, names), sums in self.sums.items() for group in _Sums(model, names, sums).groups()]
+            groups += [group for (model, names), sums in self._ranked() for group in _Sums(model, names, sums).groups()]
             self.sums = {}
         if not groups:
             return
@@ -259,6 +262,9 @@ class _Pending:
         told = run_together([(group.statement(), group.parameters()) for group in groups])
         for group, answer in zip(groups, told, strict=True):
             group.judge(answer.touched)
+
+    def _ranked(self) -> "list[tuple[tuple[Model, tuple[str, ...]], dict[UUID, list[int]]]]":
+        return sorted(self.sums.items(), key=lambda item: getattr(item[0][0], "lock_rank", 0))
 
 
 class _Local(threading.local):

@@ -40,6 +40,8 @@ from holdfast.orders.models import Order, OrderLine
 from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
 from holdfast.payments.models import Payment
+from holdfast.promotions import queries as promotion_queries
+from holdfast.promotions import services as promotions
 from holdfast.providers import registry
 from holdfast.providers.contract import Purchase
 
@@ -114,6 +116,7 @@ def _place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wi
         lambda: carts.lock_active(cart_id, cart_token_sha256),
         lambda: merchants.current(merchant_id),
         lambda: cart_queries.lines(cart_id),
+        promotion_queries.automatic,
         lambda: merchants.account_for(wish.provider, shopper=True),
     )
     try:
@@ -168,7 +171,7 @@ def _intend(
         raise AddressElsewhere(region=cart.region)
     merchant = merchants.current(merchant_id)
     account = merchants.account_for(wish.provider, shopper=True)
-    priced = quotes.for_checkout(cart, merchant, accept=wish.accept_quote, now=now)
+    priced = quotes.for_checkout(cart, merchant, email=wish.email, accept=wish.accept_quote, now=now)
     delivery.require_address(priced, name=wish.name, address=wish.address)
     cause = Cause("checkout", actor="shopper")
     told = customer_queries.Told(email=wish.email, name=wish.name, phone=wish.phone, address=wish.address)
@@ -200,6 +203,14 @@ def _intend(
     )
     carts.lock_for_good(cart, cause=cause)
     question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now) if order.total_minor else None
+    promotions.reserve(
+        merchant_id=merchant_id,
+        order_id=order.pk,
+        wanted=priced.offers.wanted(priced.quote.promotions),
+        customer_key=quotes.customer_key(cart, wish.email),
+        cause=cause,
+        now=now,
+    )
     inventory.reserve(merchant_id=merchant_id, order_id=order.pk, wanted=priced.wanted, until=until, cause=cause, now=now)
     if not order.total_minor:
         settlement.settle_nothing(order, account, payment_id=payment_id, cause=cause, now=now)
@@ -245,6 +256,8 @@ def _attempt_again(
     until = now + timedelta(seconds=merchant.payment_window_s)
     orders.go(order, "payment_pending", cause=cause, expires_at=until, due_at=until, attempts=0)
     question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now)
+    if order.snapshot.get("promotions"):
+        promotions.reserve_again(promotion_queries.of_order(order.pk), cause=cause)
     inventory.hold_again(inventory_queries.of_order(order.pk), until=until, cause=cause)
     return question
 

@@ -19,6 +19,8 @@ from holdfast.orders.models import OrderLine
 from holdfast.payments import queries as payment_queries
 from holdfast.payments.facts import Facts
 from holdfast.payments.models import Payment
+from holdfast.promotions import queries as promotion_queries
+from holdfast.promotions.models import Redemption
 
 
 class HasMode(Protocol):
@@ -72,10 +74,22 @@ class Dossiers:
     def reservations(self, order_id: UUID) -> list[Reservation]:
         return self._reservations[order_id]
 
+    def redemptions(self, order_id: UUID) -> list[Redemption]:
+        """What the order redeems. Asked only when the snapshot of one of these orders names a promotion."""
+        return self._redemptions[order_id]
+
     @cached_property
     def _lines(self) -> dict[UUID, list[OrderLine]]:
         found = defaultdict(list)
         for row in order_queries.lines_of(self.orders):
+            found[row.order_id].append(row)
+        return found
+
+    @cached_property
+    def _redemptions(self) -> dict[UUID, list[Redemption]]:
+        found = defaultdict(list)
+        users = [order.pk for order in self.orders.values() if order.snapshot.get("promotions")]
+        for row in promotion_queries.of_orders(users) if users else []:
             found[row.order_id].append(row)
         return found
 

@@ -25,6 +25,8 @@ from holdfast.outbox import services as outbox
 from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
 from holdfast.payments.models import Payment
+from holdfast.promotions import queries as promotion_queries
+from holdfast.promotions import services as promotions
 
 #: States of an order in which an attempt may still bring money.
 PAYABLE = ("payment_pending", "expired", "payment_failed")
@@ -127,6 +129,8 @@ def _let_go(order: Order, payment: Payment | None, *, now: datetime) -> None:
         payments.supersede(payment, now=now)
         paid.close_page(payment, now=now)
     orders.go(order, "expired", cause=cause, due_at=None)
+    if order.snapshot.get("promotions"):
+        promotions.release(promotion_queries.of_order(order.pk), cause=cause)
     inventory.release(inventory_queries.of_order(order.pk), to="expired", cause=cause)
     # While the provider may still take the money, nobody is told that nothing was taken (D7).
     topic = "payment_problem" if payment is None else "payment_unclear"

@@ -18,6 +18,7 @@ from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
 from holdfast.payments.models import Payment
 from holdfast.payments.states import IN_FLIGHT
+from holdfast.promotions import services as promotions
 
 
 def money_arrived(dossiers: Dossiers, *, payment: Payment, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
@@ -34,11 +35,13 @@ def money_arrived(dossiers: Dossiers, *, payment: Payment, cause: Cause, evidenc
 
 
 def _honour(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
-    """Late money buys the goods if they can be held again, all or none, and no tour among them has left."""
+    """Late money buys the goods if they and what was taken off can be had again, all or none, and no tour among them has left."""
     try:
         inventory_queries.bookable({line.slot_id for line in dossiers.lines(order.pk) if line.slot_id}, now=now)
+        promotions.reserve_again(dossiers.redemptions(order.pk), cause=cause)
         inventory.hold_again(dossiers.reservations(order.pk), until=now + limits.PAYMENT_WINDOW, cause=cause)
-    except (inventory.InsufficientStock, inventory_queries.SlotClosed):
+    except (inventory.InsufficientStock, inventory_queries.SlotClosed, promotions.UsedUp):
+        promotions.release(dossiers.redemptions(order.pk), cause=cause)
         _ask_person("late_money", "It was paid late and the goods are gone", order, payment, evidence, now)
         return
     orders.go(order, "payment_pending", cause=Cause("late money, and the goods could be held again", event=cause.event))
@@ -48,6 +51,7 @@ def _honour(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause,
 def _pay(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause, now: datetime) -> None:
     """payment_pending → paid, with everything that hangs on it, in the same transaction."""
     orders.go(order, "paid", cause=cause, paid_at=now, due_at=None)
+    promotions.redeem(dossiers.redemptions(order.pk), cause=cause)
     inventory.commit(dossiers.reservations(order.pk), cause=cause, now=now)
     totals = order.snapshot["totals"]
     ledger.sale(
@@ -55,6 +59,7 @@ def _pay(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause, no
         net_minor=totals["net_minor"],
         tax_minor=totals["tax_minor"],
         shipping_minor=totals["shipping_net_minor"],
+        fees_minor=totals.get("fees_net_minor", 0),
         currency=order.currency,
         effective_at=now,
         now=now,

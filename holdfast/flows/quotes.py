@@ -13,6 +13,8 @@ from holdfast.carts import services as carts
 from holdfast.carts.models import Cart, CartLine
 from holdfast.catalog import queries as catalog
 from holdfast.catalog.models import Variant
+from holdfast.flows import offers
+from holdfast.flows.offers import Offers
 from holdfast.inventory import queries as inventory
 from holdfast.inventory.models import Slot
 from holdfast.kernel import ids
@@ -20,7 +22,9 @@ from holdfast.kernel.errors import Conflict, Refused
 from holdfast.merchants.models import Merchant
 from holdfast.orders import queries as order_queries
 from holdfast.orders.models import Order
+from holdfast.pricing.promotions import Promotion
 from holdfast.pricing.quote import Line, Quote, Rules, quote
+from holdfast.promotions import queries as promotions
 
 
 class CartEmpty(Refused):
@@ -28,7 +32,7 @@ class CartEmpty(Refused):
 
 
 class PriceChanged(Conflict):
-    """Prices have changed since these things were put into the cart. Show both and send `accept_quote` to go on."""
+    """Prices or offers have changed since these things were put into the cart. Show both and send `accept_quote` to go on."""
 
 
 class PricesTooOld(Conflict):
@@ -62,6 +66,15 @@ class Priced:
 
     lines: Sequence[PricedLine]
     quote: Quote
+    offers: Offers
+    coupon: str
+
+    @property
+    def coupon_why_not(self) -> str:
+        """Why the code in the cart takes nothing off; empty when it does, or when there is none."""
+        if not self.coupon or any(used.promotion.code == self.coupon for used in self.quote.promotions):
+            return ""
+        return str(self.offers.why_not(self.coupon, self.quote.unused) or "unknown")
 
     @property
     def wanted(self) -> Mapping[UUID, int]:
@@ -75,13 +88,16 @@ class Priced:
 def of_cart(cart: Cart, merchant: Merchant, *, now: datetime) -> Priced:
     """The quote of a cart at its snapshotted prices. Raises CartEmpty, NotForSale, SlotClosed."""
     loaded = _load(cart, now=now)
-    return Priced(loaded, _quote(loaded, {row.line.pk: row.line.unit_price_minor for row in loaded}, cart, merchant, now=now))
+    found = offers.of_cart(cart)
+    prices = {row.line.pk: row.line.unit_price_minor for row in loaded}
+    return Priced(loaded, _quote(loaded, prices, found.offered, cart, merchant, now=now), found, cart.coupon)
 
 
-def for_checkout(cart: Cart, merchant: Merchant, *, accept: str, now: datetime) -> Priced:
-    """The quote to be paid. A price snapshot is honoured while it is young; after that a moved price has to be accepted.
+def for_checkout(cart: Cart, merchant: Merchant, *, email: str, accept: str, now: datetime) -> Priced:
+    """The quote to be paid. A price snapshot is honoured while it is young; after that a moved price has to be accepted, and so
+    has the loss of an offer that the cart showed. Who names the quote that they accept pays that one or none.
 
-    Raises PriceChanged with both prices and the new quote's hash.
+    Raises PriceChanged with both prices, the offers that are lost, and the new quote's hash.
     """
     loaded = _load(cart, now=now)
     honoured_since = now - timedelta(seconds=merchant.price_honoured_s)
@@ -91,11 +107,13 @@ def for_checkout(cart: Cart, merchant: Merchant, *, accept: str, now: datetime) 
         if row.variant.price_minor != row.line.unit_price_minor and row.line.priced_at < honoured_since
     }
     prices = {row.line.pk: row.variant.price_minor if row.line.pk in moved else row.line.unit_price_minor for row in loaded}
-    fresh = _quote(loaded, prices, cart, merchant, now=now)
-    if moved and accept != fresh.sha256():
+    found = offers.of_cart(cart, customer_key=customer_key(cart, email))
+    fresh = Priced(loaded, _quote(loaded, prices, found.offered, cart, merchant, now=now), found, cart.coupon)
+    lost = _lost(fresh, prices, cart, merchant, now=now)
+    if (moved or lost or accept) and accept != fresh.quote.sha256():
         raise PriceChanged(
-            quote=fresh.sha256(),
-            total_minor=fresh.total_minor,
+            quote=fresh.quote.sha256(),
+            total_minor=fresh.quote.total_minor,
             changes=[
                 {
                     "line": ids.shown("line", row.line.pk),
@@ -105,10 +123,27 @@ def for_checkout(cart: Cart, merchant: Merchant, *, accept: str, now: datetime) 
                 }
                 for row in moved.values()
             ],
+            promotions=lost,
         )
     if moved:
         carts.reprice(cart, {line_id: prices[line_id] for line_id in moved}, now=now)
-    return Priced(loaded, fresh)
+    return fresh
+
+
+def customer_key(cart: Cart, email: str) -> str:
+    """Who buys, for limits per customer."""
+    return promotions.customer_key(merchant_id=cart.merchant_id, email=email, customer_id=cart.customer_id)
+
+
+def _lost(fresh: Priced, prices: Mapping[UUID, int], cart: Cart, merchant: Merchant, *, now: datetime) -> list[dict[str, str]]:
+    """What the cart's page showed and the quote at checkout has not: a code, or what this customer has used up."""
+    lost = [{"code": cart.coupon, "name": "", "reason": fresh.coupon_why_not}] if fresh.coupon_why_not else []
+    gone = fresh.offers.used_by_customer
+    if gone:
+        shown = _quote(fresh.lines, prices, [*fresh.offers.offered, *gone], cart, merchant, now=now)
+        used = {used.promotion.key for used in shown.promotions}
+        lost += [{"code": "", "name": it.name, "reason": "used_up"} for it in gone if it.key in used and not it.code]
+    return lost
 
 
 def still_sold(order: Order, merchant: Merchant, *, now: datetime) -> None:
@@ -128,7 +163,8 @@ def snapshot(quoted: Quote) -> dict[str, Any]:
     net = sum(line.net_minor for line in quoted.lines)
     totals = {
         "net_minor": net,
-        "shipping_net_minor": quoted.total_minor - quoted.tax_minor - net,
+        "shipping_net_minor": quoted.shipping_total_minor - quoted.shipping_tax_minor,
+        "fees_net_minor": sum(fee.net_minor for fee in quoted.fees),
         "tax_minor": quoted.tax_minor,
         "total_minor": quoted.total_minor,
     }
@@ -138,8 +174,10 @@ def snapshot(quoted: Quote) -> dict[str, Any]:
 def provider_lines(kept: Mapping[str, Any]) -> list[tuple[str, int, int]]:
     """(name, amount of the line, quantity) of a snapshot; sums to the total."""
     lines = [(line["name"], line["total_minor"], line["quantity"]) for line in kept["lines"]]
+    lines += [(fee["name"], fee["total_minor"], 1) for fee in kept.get("fees", []) if fee["total_minor"]]
     rest = kept["totals"]["total_minor"] - sum(amount for _, amount, _ in lines)
-    return [*lines, ("Shipping", rest, 1)] if rest else lines
+    shipped = (kept.get("shipping_method") or {}).get("name", "Shipping")
+    return [*lines, (shipped, rest, 1)] if rest else lines
 
 
 def _load(cart: Cart, *, now: datetime) -> list[PricedLine]:
@@ -155,10 +193,15 @@ def _load(cart: Cart, *, now: datetime) -> list[PricedLine]:
     return rows
 
 
-def _quote(rows: Sequence[PricedLine], prices: Mapping[UUID, int], cart: Cart, merchant: Merchant, *, now: datetime) -> Quote:
-    rules = Rules.from_json(
-        prices_include_tax=merchant.prices_include_tax, tax_rates=merchant.tax_rates, shipping_minor=merchant.shipping_minor
-    )
+def _quote(
+    rows: Sequence[PricedLine],
+    prices: Mapping[UUID, int],
+    offered: Sequence[Promotion],
+    cart: Cart,
+    merchant: Merchant,
+    *,
+    now: datetime,
+) -> Quote:
     lines = [
         Line(
             key=f"{row.variant.pk.hex}:{row.slot_id.hex if row.slot_id else '-'}",
@@ -169,11 +212,32 @@ def _quote(rows: Sequence[PricedLine], prices: Mapping[UUID, int], cart: Cart, m
             quantity=row.line.quantity,
             tax_class=row.variant.product.tax_class,
             weight_g=row.variant.weight_g,
+            product=row.variant.product.slug,
         )
         for row in rows
     ]
     today = now.astimezone(ZoneInfo(merchant.time_zone)).date()
-    return quote(lines=lines, region=cart.region, currency=cart.currency, rules=rules, on=today)
+    return quote(
+        lines=lines,
+        region=cart.region,
+        currency=cart.currency,
+        rules=rules_of(merchant),
+        on=today,
+        offered=offered,
+        at=now,
+        method=cart.shipping_method,
+    )
+
+
+def rules_of(merchant: Merchant) -> Rules:
+    """A merchant's rules of pricing."""
+    return Rules.from_json(
+        prices_include_tax=merchant.prices_include_tax,
+        tax_rates=merchant.tax_rates,
+        shipping_minor=merchant.shipping_minor,
+        shipping_methods=merchant.shipping_methods,
+        fees_charged=merchant.fees,
+    )
 
 
 def _name(row: PricedLine) -> str:

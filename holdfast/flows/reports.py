@@ -29,6 +29,7 @@ from holdfast.payments import queries as payment_queries
 from holdfast.payments import services as payments
 from holdfast.payments.models import NOTHING, Payment
 from holdfast.payments.states import IN_FLIGHT, PAYMENT
+from holdfast.promotions import services as promotions
 from holdfast.providers.contract import Kind, ProviderReport, Source
 
 
@@ -348,6 +349,7 @@ def close_attempt(dossiers: Dossiers, payment: Payment, *, target: str, cause: C
     order_target = _AFTER_END[order.state][target]
     orders.go(order, order_target, cause=cause, due_at=None)
     let_go = "expired" if order_target == "expired" else "released"
+    promotions.release(dossiers.redemptions(order.pk), cause=cause)
     inventory.release(dossiers.reservations(order.pk), to=let_go, cause=cause)
     outbox.write(merchant_id=order.merchant_id, topic="payment_problem", cause=payment.pk.hex, order_id=order.pk, now=now)
 

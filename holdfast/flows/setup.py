@@ -15,6 +15,22 @@ from holdfast.kernel.ids import new_token
 from holdfast.merchants import queries as merchants
 from holdfast.merchants.credentials import seal
 from holdfast.merchants.models import Account, ApiKey, Host, Membership, Merchant
+from holdfast.pricing import promotions as rules
+from holdfast.promotions import services as promotions
+from holdfast.promotions.models import Promotion
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A promotion: `rules` as `pricing.promotions` reads them; without a code it applies by itself."""
+
+    name: str
+    rules: Mapping[str, Any]
+    code: str = ""
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    total_limit: int | None = None
+    customer_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +138,27 @@ def stock_up(*, merchant_id: UUID, goods: Goods, currency: str, now: datetime) -
                 cutoff_at=start - timedelta(hours=1),
             )
         return product
+
+
+def announce(*, merchant_id: UUID, offer: Offer, now: datetime) -> Promotion:
+    """Offer a promotion, or find the one with its name and code. Raises BadPromotion."""
+    code = rules.normalised(offer.code)
+    window = {"starts_at": offer.starts_at, "ends_at": offer.ends_at}
+    rules.from_json(offer.rules, key="-", name=offer.name, code=code, **window)
+    with writing(merchant_id, step="setup.promotion"):
+        known = Promotion.objects.filter(code=code, **({} if code else {"name": offer.name})).first()
+        if known is not None:
+            return known
+        return promotions.announce(
+            merchant_id=merchant_id,
+            name=offer.name,
+            rules=dict(offer.rules),
+            code=code,
+            total_limit=offer.total_limit,
+            customer_limit=offer.customer_limit,
+            now=now,
+            **window,
+        )
 
 
 def _stock(merchant_id: UUID, kind: str, name: str, quantity: int, *, now: datetime) -> UUID:

@@ -8,12 +8,13 @@ from holdfast.carts import services as carts
 from holdfast.carts.models import Cart
 from holdfast.catalog import queries as catalog
 from holdfast.db.tenancy import writing
-from holdfast.flows import answers
+from holdfast.flows import answers, quotes
 from holdfast.inventory import queries as inventory
 from holdfast.kernel.errors import Conflict, Refused
 from holdfast.kernel.ids import new_id, new_token
 from holdfast.merchants import queries as merchants
 from holdfast.orders import queries as order_queries
+from holdfast.pricing.shipping import NoSuchMethod
 
 
 class SlotNeeded(Refused):
@@ -71,6 +72,15 @@ def set_region(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, region: s
         carts.set_region(carts.lock_active(cart_id, token_sha256), region=region)
 
 
+def choose_shipping(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, method: str) -> None:
+    """How it shall be shipped; empty is the cheapest way. Raises NotFound, CartLocked, NoSuchMethod."""
+    with writing(merchant_id, step="shopping.choose_shipping"):
+        cart = carts.lock_active(cart_id, token_sha256)
+        if method and all(each.key != method for each in quotes.rules_of(merchants.current(merchant_id)).shipping):
+            raise NoSuchMethod
+        carts.set_shipping_method(cart, key=method)
+
+
 def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime) -> tuple[Cart, str]:
     """Going back from payment: an active cart with the same content. The frozen one stays with its order.
 
@@ -95,6 +105,8 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
             currency=old.currency,
             region=old.region,
             copy_of=origin,
+            coupon=old.coupon,
+            shipping_method=old.shipping_method,
             now=now,
         )
         for line in cart_queries.lines(old.pk):

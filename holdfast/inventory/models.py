@@ -16,6 +16,9 @@ class Stock(TenantRow):
         POOL = "pool"
         SLOT = "slot"
 
+    #: Its place in the global order of locks, after the counters of promotions.
+    lock_rank = 2
+
     kind = models.CharField(max_length=4, choices=Kind.choices)
     name = models.CharField(max_length=160, blank=True)
     on_hand = models.IntegerField(default=0)

@@ -28,6 +28,15 @@ PRICE_HONOURED = timedelta(minutes=60)
 #: A cart nobody touches for this long is abandoned.
 CART_TTL = timedelta(days=30)
 
+# -- Codes of promotions ----------------------------------------------------------------------------------------------
+#: Codes tried from one cart within the window before the next has to wait: a person mistypes a few times.
+CODE_TRIES = 10
+#: The same from one address, behind which a whole office may sit.
+CODE_TRIES_OF_ADDRESS = 60
+CODE_WINDOW = timedelta(minutes=10)
+#: Rows of windows that are over, deleted by each try: faster than new ones come.
+CODE_SWEEP = 10
+
 # -- People of the merchant -------------------------------------------------------------------------------------------
 #: A login to the console ends after this: a working day.
 STAFF_SESSION = timedelta(hours=12)

@@ -7,6 +7,7 @@ UNAPPLIED = "unapplied_funds"
 #: Income, net of tax.
 SALES = "sales"
 SHIPPING = "shipping_income"
+FEES = "fee_income"
 #: Liability: tax collected.
 TAX_PAYABLE = "tax_payable"
 #: Memorandum: money held for us but not captured.

@@ -39,14 +39,23 @@ def applied(subject: Subject, *, cause: str, amount: Money, effective_at: dateti
 
 
 def sale(
-    subject: Subject, *, net_minor: int, tax_minor: int, shipping_minor: int, currency: str, effective_at: datetime, now: datetime
+    subject: Subject,
+    *,
+    net_minor: int,
+    tax_minor: int,
+    shipping_minor: int,
+    fees_minor: int,
+    currency: str,
+    effective_at: datetime,
+    now: datetime,
 ) -> None:
-    """The order is paid: the customer's deposit becomes sales, shipping and tax owed. Once per order."""
-    total = net_minor + tax_minor + shipping_minor
+    """The order is paid: the customer's deposit becomes sales, shipping, fees and tax owed. Net amounts. Once per order."""
+    total = net_minor + tax_minor + shipping_minor + fees_minor
     sides = [
         (accounts.CUSTOMER_DEPOSITS, total),
         (accounts.SALES, -net_minor),
         (accounts.SHIPPING, -shipping_minor),
+        (accounts.FEES, -fees_minor),
         (accounts.TAX_PAYABLE, -tax_minor),
     ]
     _post(subject, "sale", str(subject.order_id), currency, sides, effective_at, now)

@@ -25,6 +25,9 @@ class Merchant(models.Model):
     prices_include_tax = models.BooleanField(default=True)
     #: Flat shipping per order with something to ship, in minor units by region; "*" is everywhere else.
     shipping_minor = models.JSONField(default=dict)
+    #: Ways of shipping instead, by weight, value or flat (`pricing.shipping`), and fees per order (`pricing.fees`).
+    shipping_methods = models.JSONField(default=list, db_default=[])
+    fees = models.JSONField(default=list, db_default=[])
     price_honoured_s = models.PositiveIntegerField(default=3600)
     payment_window_s = models.PositiveIntegerField(default=1860)
 

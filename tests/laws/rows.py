@@ -236,6 +236,28 @@ def _(rows: Rows) -> Columns:
     }  # fmt: skip
 
 
+@build("promotions_promotion")
+def _(rows: Rows) -> Columns:
+    return {
+        "name": "Ten", "code": unique(8).upper(), "active": True, "rules": Jsonb({"kind": "percent", "basis_points": 1000}),
+        "starts_at": None, "ends_at": None, "counted": True, "total_limit": 10, "customer_limit": None, "reserved": 1,
+        "redeemed": 0, "created_at": AT,
+    }  # fmt: skip
+
+
+@build("promotions_redemption")
+def _(rows: Rows) -> Columns:
+    return {
+        "order_id": the("orders_order"), "promotion_id": new("promotions_promotion"), "customer_key": SHA, "gave_minor": 125,
+        "counted": True, "state": "reserved", "moved": moved(), "created_at": AT,
+    }  # fmt: skip
+
+
+@build("promotions_tries")
+def _(rows: Rows) -> Columns:
+    return {"who": unique(64), "began_at": AT, "count": 1}
+
+
 @build("payments_payment")
 def _(rows: Rows) -> Columns:
     return {

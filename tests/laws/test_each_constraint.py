@@ -13,7 +13,7 @@ from django.db.models import CheckConstraint, UniqueConstraint
 from holdfast.db.laws import AppendOnly, Frozen, Grows, Law, Moves, Permanent, References, Rule, TenantWall
 from holdfast.kernel.ids import new_id
 from tests.laws.refusals import BREAKERS, CHECK_VIOLATION, NO_RIGHT, UNIQUE_VIOLATION, breaks, refused
-from tests.laws.rows import AT, LATER, Rows, moved
+from tests.laws.rows import AT, LATER, SHA, Rows, moved
 
 #: Laws that a walk over all models breaks, each in its file.
 WALKED = {
@@ -212,6 +212,54 @@ def _(rows: Rows) -> None:
 @breaks("inventory_movement_moves")
 def _(rows: Rows) -> None:
     rows.insert("inventory_movement", delta=0)
+
+
+# Promotions: a code once, and no more uses than there are (R-B3).
+
+
+@breaks("promotions_code_once")
+def _(rows: Rows) -> None:
+    twice(rows, "promotions_promotion", code="WELCOME10")
+
+
+@breaks("promotions_code_plain")
+def _(rows: Rows) -> None:
+    rows.insert("promotions_promotion", code="welcome10")
+
+
+@breaks("promotions_reserved_not_negative")
+def _(rows: Rows) -> None:
+    rows.update("promotions_promotion", rows.first["promotions_promotion"], reserved=-1)
+
+
+@breaks("promotions_redeemed_not_negative")
+def _(rows: Rows) -> None:
+    rows.update("promotions_promotion", rows.first["promotions_promotion"], redeemed=-1)
+
+
+@breaks("promotions_within_limit")
+def _(rows: Rows) -> None:
+    rows.execute("UPDATE promotions_promotion SET redeemed = total_limit WHERE id = %s", rows.first["promotions_promotion"])
+
+
+@breaks("promotions_limits_are_counted")
+def _(rows: Rows) -> None:
+    rows.insert("promotions_promotion", counted=False, reserved=0)
+
+
+@breaks("promotions_one_redemption")
+def _(rows: Rows) -> None:
+    twice(rows, "promotions_redemption", promotion_id=rows.first["promotions_promotion"])
+
+
+@breaks("promotions_redemption_gives")
+def _(rows: Rows) -> None:
+    rows.insert("promotions_redemption", gave_minor=0)
+
+
+@breaks("promotions_tries_who")
+def _(rows: Rows) -> None:
+    twice(rows, "promotions_tries", who=SHA)
 
 
 # Orders: one per checkout, unique numbers, whole amounts (R-C6).

@@ -15,6 +15,7 @@ from holdfast.kernel.machine import Machine, pairs
 from holdfast.orders.states import ORDER, PAID
 from holdfast.outbox.states import MESSAGE
 from holdfast.payments.states import OPERATION, PAYMENT
+from holdfast.promotions.states import REDEMPTION
 from tests.laws.refusals import NO_RIGHT, refused, unheld
 from tests.laws.rows import Rows, moved
 
@@ -24,6 +25,7 @@ MACHINES: dict[str, Machine] = {
     "fulfilment_fulfilment": FULFILMENT,
     "inbox_event": EVENT,
     "inventory_reservation": RESERVATION,
+    "promotions_redemption": REDEMPTION,
     "orders_order": ORDER,
     "outbox_message": MESSAGE,
     "payments_payment": PAYMENT,

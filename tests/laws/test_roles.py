@@ -11,7 +11,7 @@ from tests.laws.test_what_never_changes import AppendOnly, Permanent, laws_of
 APPEND_ONLY = {model._meta.db_table for model, _ in laws_of(AppendOnly)}
 PERMANENT = {model._meta.db_table for model, _ in laws_of(Permanent)}
 #: The only tables of which the application may remove rows.
-MAY_DELETE = {"carts_cartline", "idempotency_key", "django_session"}
+MAY_DELETE = {"carts_cartline", "idempotency_key", "django_session", "promotions_tries"}
 GRANTS = """
   SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
   WHERE c.relkind IN ('r', 'p', 'v', 'm') AND r.rolname = %s

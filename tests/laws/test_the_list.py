@@ -33,6 +33,7 @@ class House(Rows):
                 self.first[table] = self.insert(table)
             self.first["stock"] = self.insert("inventory_stock", on_hand=9, reserved=1)
             self.insert("inventory_movement", stock_id=self["stock"], delta=10)
+            self.first["promotion"] = self.insert("promotions_promotion", reserved=1, redeemed=1)
             self.pay(self.order("paid"))
             self.order("pending")
 
@@ -41,15 +42,21 @@ class House(Rows):
 
     def order(self, which: str) -> str:
         """An order with its line, its reservation, its attempt and what was asked of the provider."""
-        order_id = self.insert("orders_order", due_at=FAR, expires_at=FAR)
+        order_id = self.insert("orders_order", due_at=FAR, expires_at=FAR, snapshot=self.snapshot())
+        redemption = self.insert("promotions_redemption", order_id=order_id, promotion_id=self["promotion"])
         line_id = self.insert("orders_orderline", order_id=order_id, stock_id=self["stock"])
         held = self.insert("inventory_reservation", order_id=order_id, stock_id=self["stock"])
         attempt = {"state": "created", "captured_minor": 0, "due_at": FAR}
         payment_id = self.insert("payments_payment", order_id=order_id, **attempt)
         operation_id = self.insert("payments_operation", payment_id=payment_id, due_at=FAR)
         made = {"": order_id, "line": line_id, "reservation": held, "payment": payment_id, "operation": operation_id}
+        made["redemption"] = redemption
         self.first |= {f"{which} {name}".strip(): row_id for name, row_id in made.items()}
         return which
+
+    def snapshot(self, **totals: int) -> Jsonb:
+        used = [{"key": self["promotion"].hex, "gave_minor": 125}]
+        return Jsonb({"totals": {**TOTALS, **totals}, "promotions": used})
 
     def pay(self, which: str) -> None:
         order_id, payment_id = self[which], self[f"{which} payment"]
@@ -59,6 +66,7 @@ class House(Rows):
         self.captured(payment_id, 1250)
         self.first["sale"] = self.entry("sale", 1250, "customer", "revenue", order_id=order_id, payment_id=None)
         self.update("inventory_reservation", self[f"{which} reservation"], state="committed", moved=moved())
+        self.update("promotions_redemption", self[f"{which} redemption"], state="redeemed", moved=moved())
         self.insert(
             "inventory_movement", stock_id=self["stock"], delta=-1, cause="sold", reservation_id=self[f"{which} reservation"]
         )
@@ -180,9 +188,26 @@ def _(house: House) -> None:
         house.update("inventory_reservation", house["paid reservation"], state="restocked", moved=moved())
 
 
+@breaks("promotions_are_counted")
+def _(house: House) -> None:
+    house.update("promotions_promotion", house["promotion"], redeemed=2)
+
+
+@breaks("redemptions_follow_orders")
+def _(house: House) -> None:
+    with held(house):
+        house.update("promotions_redemption", house["pending redemption"], state="redeemed", moved=moved())
+        house.update("promotions_promotion", house["promotion"], reserved=0, redeemed=2)
+
+
+@breaks("discounts_have_redemptions")
+def _(house: House) -> None:
+    house.update("promotions_redemption", house["pending redemption"], gave_minor=124)
+
+
 @breaks("lines_sum_to_total")
 def _(house: House) -> None:
-    house.update("orders_order", house["pending"], snapshot=Jsonb({"totals": {**TOTALS, "total_minor": 1}}))
+    house.update("orders_order", house["pending"], snapshot=house.snapshot(total_minor=1))
 
 
 @breaks("pending_order_has_an_attempt")

@@ -43,6 +43,8 @@ def another(model: type[models.Model], column: str, n: int = 1) -> Any:
         return Jsonb({"another": n})
     if isinstance(field, models.DateTimeField):
         return AT + timedelta(days=n)
+    if isinstance(field, models.BooleanField):
+        return n % 2 == 0
     if isinstance(field, models.IntegerField):
         return 77 + n
     return "XYZ"[n] * min(field.max_length or 3, 3)
