@@ -358,6 +358,8 @@ def _explained(error: IntegrityError) -> Exception:
     name = violated(error)
     if name in ("inventory_available_not_negative", "inventory_on_hand_not_negative"):
         return inventory.InsufficientStock()
+    if name == "promotions_within_limit":
+        return promotions.UsedUp()
     if name in ("orders_one_per_checkout", "payments_one_in_flight"):
         return AlreadyInCheckout()
     if name == "orders_number":

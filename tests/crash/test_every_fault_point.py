@@ -16,6 +16,7 @@ import holdfast.flows
 from holdfast.db.tenancy import Busy
 from holdfast.flows import (
     cancelling,
+    coupons,
     direct,
     expiry,
     fulfil,
@@ -111,6 +112,66 @@ def setting_the_region(world: World) -> Plan:
         shopping.set_region(merchant_id=world.shop.id, cart_id=world.cart.id, token_sha256=world.cart.hash, region="DE")
 
     return Plan(act, lambda: _look_and_buy(world))
+
+
+@reaches("shopping.choose_shipping", by_client=True)
+def choosing_how_it_is_shipped(world: World) -> Plan:
+    world.fill()
+
+    def act() -> None:
+        shopping.choose_shipping(
+            merchant_id=world.shop.id, cart_id=world.cart.id, token_sha256=world.cart.hash, method="standard"
+        )
+
+    return Plan(act, lambda: _look_and_buy(world))
+
+
+@reaches("coupons.try_code", "coupons.set_code", by_client=True)
+def typing_a_code_in(world: World) -> Plan:
+    """A try that was counted is all that may be lost of it. The code is for something else by the time of the checkout."""
+    _announce(world)
+    world.fill()
+
+    def act() -> None:
+        coupons.set_code(
+            merchant_id=world.shop.id,
+            cart_id=world.cart.id,
+            token_sha256=world.cart.hash,
+            code="TEN",
+            address="",
+            now=build.now(),
+        )
+
+    def finish() -> None:
+        act()
+        assert world.rows("SELECT coupon FROM carts_cart") == [("TEN",)]
+        _remove_code(world)
+        _look_and_buy(world)
+
+    return Plan(act, finish)
+
+
+@reaches("coupons.remove_code", by_client=True)
+def taking_a_code_out(world: World) -> Plan:
+    _announce(world)
+    world.fill()
+    with world.database.as_owner() as connection:
+        connection.execute("UPDATE carts_cart SET coupon = 'TEN' WHERE id = %s", [world.cart.id])
+
+    def finish() -> None:
+        _remove_code(world)
+        _look_and_buy(world)
+
+    return Plan(lambda: _remove_code(world), finish)
+
+
+def _announce(world: World) -> None:
+    offer = setup.Offer(name="Ten", rules={"kind": "percent", "basis_points": 1000}, code="TEN", total_limit=1)
+    setup.announce(merchant_id=world.shop.id, offer=offer, now=build.now())
+
+
+def _remove_code(world: World) -> None:
+    coupons.remove_code(merchant_id=world.shop.id, cart_id=world.cart.id, token_sha256=world.cart.hash)
 
 
 @reaches("shopping.reopen", by_client=True)
@@ -496,7 +557,7 @@ def writing_to_nobody(world: World) -> Plan:
 # -- Setting up -------------------------------------------------------------------------------------------------------
 
 
-@reaches("setup.key", "setup.account", "setup.goods", by_client=True)
+@reaches("setup.key", "setup.account", "setup.goods", "setup.promotion", by_client=True)
 def setting_up(world: World) -> Plan:
     """The first start, repeated until it has come to its end."""
 
@@ -507,8 +568,10 @@ def setting_up(world: World) -> Plan:
         _account_at(world, world.gateway.url)
         goods = setup.Goods("good", "pen", "Pen", [("PEN", "", 100)], stock=5)
         setup.stock_up(merchant_id=world.shop.id, goods=goods, currency="EUR", now=at)
+        _announce(world)
 
     def finish() -> None:
+        assert world.count("promotions_promotion") == 1
         assert world.count("merchants_apikey", "name = 'web'") == 1
         assert world.count("merchants_account", "provider = 'stripe'") == 1
         assert (
