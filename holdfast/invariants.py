@@ -316,6 +316,13 @@ LIST = (
              AND NOT EXISTS (SELECT 1 FROM orders_order o WHERE o.cart_id IN (c.id, c.copy_of_id))""",
     ),
     Invariant(
+        "merged_cart_went_somewhere",
+        "A merged cart is empty and says where its lines went; no other cart says so.",
+        """SELECT c.merchant_id, c.id::text, c.state || ' into ' || coalesce(c.merged_into_id::text, 'nothing') FROM carts_cart c
+           WHERE c.created_at >= %(since)s AND ((c.state = 'merged') <> (c.merged_into_id IS NOT NULL)
+             OR (c.state = 'merged' AND EXISTS (SELECT 1 FROM carts_cartline l WHERE l.cart_id = c.id)))""",
+    ),
+    Invariant(
         "answers_are_stored_once",
         "A key whose subject is a payment that has an outcome has its answer.",
         """SELECT k.merchant_id, k.id::text, 'payment is ' || p.state FROM idempotency_key k JOIN payments_payment p ON p.id = k.subject_id

@@ -5,7 +5,7 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from holdfast.api import carts, checkouts, direct, health, orders, problems, products, shipments
+from holdfast.api import carts, checkouts, customers, direct, health, orders, problems, products, shipments
 from holdfast.api.docs import LocalSwagger
 from holdfast.api.wire import ExactParser, ExactRenderer
 from holdfast.kernel import limits
@@ -26,6 +26,7 @@ computed by the server.
 TAGS = [
     {"name": "Products", "description": "What is for sale. Any API key."},
     {"name": "Carts", "description": "A shopper's intent, by its Cart-Token."},
+    {"name": "Customers", "description": "Of a shop that has its own accounts. Secret key."},
     {"name": "Checkout", "description": "From a cart to an order and an attempt to pay it."},
     {"name": "Orders", "description": "By Order-Token, or by the merchant's secret key."},
     {"name": "Direct payments", "description": "For shops that have their own orders. Secret key."},
@@ -62,6 +63,7 @@ problems.register(api)
 api.add_router("/v1/products", products.router)
 api.add_router("/v1/carts", carts.router)
 api.add_router("/v1", checkouts.router)
+api.add_router("/v1/customers", customers.router)
 api.add_router("/v1/orders", orders.router)
 api.add_router("/v1/orders", shipments.router)
 api.add_router("/payments", direct.router)

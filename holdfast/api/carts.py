@@ -8,7 +8,7 @@ from ninja import Field, Router, Status
 from pydantic import BaseModel
 
 from holdfast.api import keys, problems
-from holdfast.api.keys import ApiKey, CartToken, merchant_id
+from holdfast.api.keys import ApiKey, CartToken, SecretKey, merchant_id
 from holdfast.api.problems import Problem
 from holdfast.api.schemas import Body, Quantity, Region
 from holdfast.carts import queries as carts
@@ -16,7 +16,7 @@ from holdfast.carts.models import Cart, CartLine
 from holdfast.catalog import queries as catalog
 from holdfast.catalog.models import Variant
 from holdfast.db.tenancy import reading
-from holdfast.flows import quotes, shopping
+from holdfast.flows import answers, members, quotes, shopping
 from holdfast.flows.quotes import Priced
 from holdfast.kernel import clock, limits
 from holdfast.kernel.errors import Refused
@@ -43,6 +43,10 @@ class NewLine(Body):
 
 class LineChange(Body):
     quantity: int = Field(strict=True, ge=0, le=limits.MAX_QUANTITY, description="0 removes the line.", examples=[2])
+
+
+class Claim(Body):
+    customer: str = Field(pattern="^cus_[0-9a-f]{32}$", examples=["cus_018f6e5c9b7a7c3d8e1f2a3b4c5d6e7f"])
 
 
 class LineInCart(BaseModel):
@@ -94,7 +98,7 @@ class CartView(BaseModel):
     """A cart with its quote, or with the reason why there is none."""
 
     id: str
-    state: str = Field(description="active, locked (in checkout, for good) or abandoned.")
+    state: str = Field(description="active, locked (in checkout, for good), merged (into a customer's) or abandoned.")
     region: str
     currency: str
     version: int
@@ -189,6 +193,29 @@ def copy_cart(request: HttpRequest, cart_id: str, token: CartToken) -> Status:
         now=clock.now(),
     )
     return Status(201, {**_view(request, shown("cart", cart.pk), fresh), "token": fresh})
+
+
+@router.post(
+    "/{cart_id}/claim",
+    auth=SecretKey(),
+    response={200: OpenedCart, problems.WRITE | problems.SECRET: Problem},
+    operation_id="claimCart",
+    summary="Give a guest's cart to a customer",
+)
+def claim_cart(request: HttpRequest, cart_id: str, token: CartToken, said: Claim) -> dict[str, Any]:
+    """The guest logged in. Answers with the customer's cart and its token: this one, or the one that its lines went into.
+
+    Safe to repeat. Who may call: a secret key with the Cart-Token.
+    """
+    cart = members.claim(
+        merchant_id=merchant_id(request),
+        cart_id=parsed("cart", cart_id),
+        token_sha256=merchants.token_hash(token),
+        customer_id=parsed("cus", said.customer),
+        now=clock.now(),
+    )
+    theirs = answers.cart_token(cart.pk)
+    return {**view(request, shown("cart", cart.pk), theirs), "token": theirs}
 
 
 def _resize(request: HttpRequest, cart_id: str, line_id: str, token: str, quantity: int) -> dict[str, Any]:

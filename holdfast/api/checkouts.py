@@ -85,7 +85,7 @@ class PlacedOrder(BaseModel):
 
 
 class CheckedOut(BaseModel):
-    """201: send the shopper to `payment.url`; an order over zero has none and is paid. 202: nobody knows yet; look in a moment."""
+    """201: send the shopper to `payment.url`; an order over zero has none: it is paid. 202: nobody knows yet; look again soon."""
 
     order: PlacedOrder
     payment: Payment

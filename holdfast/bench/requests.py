@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from holdfast.kernel import clock
 
-
 #: Goods go somewhere.
 ADDRESS = {"line1": "Pier 1", "city": "Hamburg", "postal_code": "20457", "country": "DE"}
 

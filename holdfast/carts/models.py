@@ -17,8 +17,10 @@ LINE_OF_LOCKED_CART = """
   RETURN coalesce(NEW, OLD);
 """
 LOCKED_CART = """
-  IF OLD.state <> 'active' AND (NEW.region, NEW.currency, NEW.version, NEW.customer_id, NEW.coupon, NEW.shipping_method)
-     IS DISTINCT FROM (OLD.region, OLD.currency, OLD.version, OLD.customer_id, OLD.coupon, OLD.shipping_method) THEN
+  IF OLD.state <> 'active' AND (NEW.region, NEW.currency, NEW.version, NEW.customer_id, NEW.coupon, NEW.shipping_method,
+                              NEW.merged_into_id)
+     IS DISTINCT FROM (OLD.region, OLD.currency, OLD.version, OLD.customer_id, OLD.coupon, OLD.shipping_method,
+                            OLD.merged_into_id) THEN
     {refuse}
   END IF;
   RETURN NEW;
@@ -42,6 +44,8 @@ class Cart(TenantRow, DueRow):
     version = models.PositiveIntegerField(default=1)
     #: The cart this one was reopened from.
     copy_of = TenantKey("carts.Cart", null=True)
+    #: Where its lines went when its guest turned out to be a customer who has a cart.
+    merged_into = TenantKey("carts.Cart", null=True)
     created_at = models.DateTimeField()
 
     class Meta:

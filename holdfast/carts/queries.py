@@ -20,6 +20,16 @@ def open_copy(cart_id: UUID) -> Cart | None:
     return Cart.objects.filter(copy_of_id=cart_id, state="active").first()
 
 
+def of_customer(customer_id: UUID) -> Cart | None:
+    """The one active cart of a customer, under its lock."""
+    return reads.first(Cart, "WHERE customer_id = %s AND state = 'active' FOR NO KEY UPDATE", customer_id)
+
+
+def merged_into(cart: Cart) -> Cart:
+    """Where the lines of a merged cart went."""
+    return Cart.objects.get(pk=cart.merged_into_id)
+
+
 def lines(cart_id: UUID) -> list[CartLine]:
     """The lines of a cart, in the order they were added."""
     return reads.rows(CartLine, "WHERE cart_id = %s ORDER BY id", cart_id)

@@ -7,6 +7,7 @@ CART = Machine(
     initial=("active",),
     edges=edges(
         ("active", "locked", "checkout"),
+        ("active", "merged", "its lines went into the cart of the customer who logged in"),
         ("active", "abandoned", "nobody touched it for long, or a newer one replaced it"),
     ),
 )

@@ -58,14 +58,20 @@ class Contact(TenantRow):
 
 
 class Customer(TenantRow):
-    """A merchant's customer: a guest has only a contact, a member also a login."""
+    """A merchant's customer: a guest has only a contact, a member also a login, or the name that the merchant's own system
+    gives them (`reference`)."""
 
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     contact = TenantKey(Contact)
+    #: An account number or the like: no personal data, because it stays when the contact is erased.
+    reference = models.CharField(max_length=120, null=True)  # noqa: DJ001 - unique where present
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["merchant", "user"], name="customers_one_per_login")]
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "user"], name="customers_one_per_login"),
+            models.UniqueConstraint(fields=["merchant", "reference"], name="customers_one_per_reference"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

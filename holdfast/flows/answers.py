@@ -24,7 +24,7 @@ def order_token(order_id: UUID) -> str:
 
 
 def cart_token(cart_id: UUID) -> str:
-    """The token of a copied cart: whoever may reopen its original may have it again."""
+    """The token of a cart, unguessable, and the same each time it is told: to who may reopen it, or has claimed it."""
     return hmac.new(SECRET_KEY.encode(), b"cart-token:" + cart_id.bytes, hashlib.sha256).hexdigest()
 
 

@@ -67,6 +67,22 @@ def before(cart: Cart, *, quote_sha256: str, provider: str, contact: customers.T
     return Before(order, attempt)
 
 
+def let_go(cart: Cart) -> None:
+    """The content of a copied cart goes into another one: the order before is not wanted any more. Call it with the cart locked.
+
+    Raises CloseFirst, PaidMeanwhile.
+    """
+    known = order_queries.of_cart(cart.copy_of_id) if cart.copy_of_id else None
+    if known is None:
+        return
+    order = orders.lock_order(known.pk)
+    if order.state == "cancelled":
+        return
+    if order.state not in expiry.PAYABLE or payment_queries.holds_money(order.pk):
+        raise _paid(order)
+    raise CloseFirst(order.pk, cancel=True)
+
+
 def close(first: CloseFirst, *, merchant_id: UUID, now: datetime) -> None:
     """Close the order before at the provider; cancel it if its content has changed. Raises StillPayable, PaidMeanwhile."""
     try:

@@ -192,6 +192,7 @@ def _intend(
         cart_id=cart.pk,
         external_id=None,
         contact_id=contact.pk,
+        customer_id=cart.customer_id,
         currency=priced.quote.currency,
         total_minor=priced.quote.total_minor,
         snapshot=quotes.snapshot(priced.quote),

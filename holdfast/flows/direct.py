@@ -95,6 +95,7 @@ def _intend(merchant_id: UUID, external_id: str, amount_minor: int, currency: st
         cart_id=None,
         external_id=external_id,
         contact_id=None,
+        customer_id=None,
         currency=currency,
         total_minor=amount_minor,
         snapshot=snapshot,

@@ -313,7 +313,7 @@ def _take(visit: _Visit) -> None:
 
 
 def _settled(visit: _Visit) -> str:
-    """There was nothing to pay (B7): the order is paid by a settlement of zero. No money moved, so no fact and no entry is made."""
+    """There was nothing to pay (B7): a settlement of zero pays the order. No money moved, so no fact and no entry is made."""
     payment = visit.payment
     if (payment.provider, payment.amount_minor, visit.report.source) != (NOTHING, 0, Source.OWN):
         return _unreadable(visit)

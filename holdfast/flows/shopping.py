@@ -11,7 +11,7 @@ from holdfast.db.tenancy import writing
 from holdfast.flows import answers, quotes
 from holdfast.inventory import queries as inventory
 from holdfast.kernel.errors import Conflict, Refused
-from holdfast.kernel.ids import new_id, new_token
+from holdfast.kernel.ids import new_id
 from holdfast.merchants import queries as merchants
 from holdfast.orders import queries as order_queries
 from holdfast.pricing.shipping import NoSuchMethod
@@ -31,10 +31,12 @@ class SlotMisplaced(Refused):
 
 def open_cart(*, merchant_id: UUID, region: str | None, now: datetime) -> tuple[Cart, str]:
     """A new cart and its token, which is shown once."""
-    token = new_token()
+    cart_id = new_id()
+    token = answers.cart_token(cart_id)
     with writing(merchant_id, step="shopping.open_cart"):
         merchant = merchants.current(merchant_id)
         cart = carts.create(
+            id=cart_id,
             merchant_id=merchant_id,
             token_sha256=merchants.token_hash(token),
             currency=merchant.currency,
@@ -92,6 +94,8 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
         old = carts.lock_any(cart_id, token_sha256)
         if old.state == "active":
             raise CartOpen
+        if old.state == "merged":
+            raise carts.CartMerged
         origin = old.copy_of_id if old.copy_of_id and order_queries.of_cart(old.pk) is None else old.pk
         known = cart_queries.open_copy(origin)
         if known is not None:
@@ -105,6 +109,7 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
             currency=old.currency,
             region=old.region,
             copy_of=origin,
+            customer_id=_who_goes_back(old),
             coupon=old.coupon,
             shipping_method=old.shipping_method,
             now=now,
@@ -120,3 +125,9 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
                 now=line.priced_at,
             )
     return copy, token
+
+
+def _who_goes_back(old: Cart) -> UUID | None:
+    """The copy of a customer's cart is theirs, unless they have begun another one: then it is a guest's until it is claimed."""
+    theirs = old.customer_id
+    return theirs if theirs is not None and cart_queries.of_customer(theirs) is None else None

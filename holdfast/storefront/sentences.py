@@ -30,6 +30,8 @@ SENTENCES: dict[str, Promise] = {
     "address_incomplete": _("Something in your cart is shipped. Write your name and your whole address."),
     "cart_open": _("This cart is open: change it as it is."),
     "paid_meanwhile": _("Your order was paid already. Look at it before you order more."),
+    "cart_merged": _("Your things are in the cart of your account. Start again from the shop."),
+    "cart_taken": _("This cart belongs to another account."),
     "already_in_checkout": _("This cart was ordered already. Look at your order to go on."),
     "provider_not_offered": _("This way to pay is not offered any more. Choose another one."),
     "unknown_provider": _("This way to pay is not offered any more. Choose another one."),

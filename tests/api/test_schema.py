@@ -79,6 +79,10 @@ class World:
         return path.rsplit("/", 1)[-1]
 
     @cached_property
+    def customer(self) -> str:
+        return str(self.scene.merchant.post("/v1/customers", {"reference": "4711"}).json["id"])
+
+    @cached_property
     def direct(self) -> str:
         told = self.scene.merchant.post("/payments/start/", {"order_id": "first", "amount": 1})
         return str(told.json["payment_id"])
@@ -104,6 +108,8 @@ class World:
         """Values that mean something: which provider, which variant."""
         if operation.endswith(("/checkout", "/payments")):
             return {"provider": "stripe", "accept_quote": ""} if operation.endswith("/checkout") else {"provider": "stripe"}
+        if operation.endswith("/claim"):
+            return {"customer": self.customer}
         if operation.endswith("/lines"):
             return {"variant": shown("var", self.scene.shop.variants["BOOK"]), "slot": None, "quantity": 1}
         return {"lines": None} if operation.endswith("/shipments") else {}

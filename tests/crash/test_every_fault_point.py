@@ -21,6 +21,7 @@ from holdfast.flows import (
     expiry,
     fulfil,
     housekeeping,
+    members,
     messages,
     questions,
     recovery,
@@ -183,6 +184,41 @@ def going_back_from_payment(world: World) -> Plan:
         shopping.reopen(merchant_id=world.shop.id, cart_id=world.cart.id, token_sha256=world.cart.hash, now=build.now())
 
     return Plan(act, world.finish)
+
+
+@reaches("members.register", by_client=True)
+def registering_a_customer(world: World) -> Plan:
+    def finish() -> None:
+        assert (world.count("customers_customer"), world.count("customers_contact")) == (1, 1)
+        world.place()
+        world.finish()
+
+    return Plan(lambda: _member(world), finish)
+
+
+@reaches("members.claim", by_client=True)
+def claiming_a_cart(world: World) -> Plan:
+    """What the guest had is in the customer's cart once, and is bought."""
+    customer = _member(world)
+    world.cart = build.basket(world.shop, BOOK=1)
+    _claim(world, world.cart, customer)
+    guest = build.basket(world.shop, MUG=1)
+
+    def finish() -> None:
+        assert world.count("carts_cart", "state = 'merged'") == 1
+        world.check_out()
+        world.finish()
+
+    return Plan(lambda: _claim(world, guest, customer), finish)
+
+
+def _member(world: World) -> Any:
+    told = {"email": "ada@example.com", "name": "Ada", "phone": "", "address": {}}
+    return members.register(merchant_id=world.shop.id, reference="4711", now=build.now(), **told)[0].pk
+
+
+def _claim(world: World, cart: Any, customer: Any) -> None:
+    members.claim(merchant_id=world.shop.id, cart_id=cart.id, token_sha256=cart.hash, customer_id=customer, now=build.now())
 
 
 @reaches("housekeeping.cart")

@@ -153,7 +153,7 @@ def _(rows: Rows) -> Columns:
 @build("customers_customer")
 def _(rows: Rows) -> Columns:
     user = rows.first["customers_user"] if "customers_customer" not in rows.first else None
-    return {"user_id": user, "contact_id": the("customers_contact"), "created_at": AT}
+    return {"user_id": user, "contact_id": the("customers_contact"), "reference": unique(), "created_at": AT}
 
 
 @build("catalog_product")
@@ -190,7 +190,7 @@ def _(rows: Rows) -> Columns:
 def _(rows: Rows) -> Columns:
     return {
         "token_sha256": unique(64), "customer_id": None, "state": "active", "moved": moved(), "currency": "EUR", "region": "DE",
-        "version": 1, "copy_of_id": None, "created_at": AT, "due_at": None, "attempts": 0,
+        "version": 1, "copy_of_id": None, "merged_into_id": None, "created_at": AT, "due_at": None, "attempts": 0,
     }  # fmt: skip
 
 

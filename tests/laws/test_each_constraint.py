@@ -116,6 +116,11 @@ def _(rows: Rows) -> None:
 # Customers and merchants.
 
 
+@breaks("customers_one_per_reference")
+def _(rows: Rows) -> None:
+    twice(rows, "customers_customer", reference="4711")
+
+
 @breaks("customers_one_per_login")
 def _(rows: Rows) -> None:
     rows.insert("customers_customer", user_id=rows.first["customers_user"])
