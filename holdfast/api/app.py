@@ -5,7 +5,7 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from holdfast.api import carts, checkouts, customers, direct, health, orders, problems, products, shipments
+from holdfast.api import carts, checkouts, coupons, customers, direct, health, orders, problems, products, shipments
 from holdfast.api.docs import LocalSwagger
 from holdfast.api.wire import ExactParser, ExactRenderer
 from holdfast.kernel import limits
@@ -62,6 +62,7 @@ api = HoldfastAPI(
 problems.register(api)
 api.add_router("/v1/products", products.router)
 api.add_router("/v1/carts", carts.router)
+api.add_router("/v1/carts", coupons.router)
 api.add_router("/v1", checkouts.router)
 api.add_router("/v1/customers", customers.router)
 api.add_router("/v1/orders", orders.router)

@@ -74,13 +74,48 @@ class QuotedLine(BaseModel):
     tax_basis: dict[str, Any]
 
 
+class UsedPromotion(BaseModel):
+    """A promotion that takes something off: `gave_minor`, off the lines or off shipping."""
+
+    name: str
+    code: str = Field(description="Empty for one that applies by itself.")
+    kind: str = Field(description="percent, fixed, buy_get or free_shipping.")
+    gave_minor: int
+
+
+class ShippingMethod(BaseModel):
+    """A way of shipping."""
+
+    key: str
+    name: str
+
+
+class ShippingOffer(ShippingMethod):
+    """A way of shipping that is possible for this cart."""
+
+    price_minor: int
+
+
+class Fee(BaseModel):
+    """An amount that every order bears."""
+
+    name: str
+    amount_minor: int
+    tax_minor: int
+    total_minor: int
+
+
 class Quote(BaseModel):
     """What it costs, computed by the server: the only amounts there are."""
 
     lines: list[QuotedLine]
+    promotions: list[UsedPromotion]
     subtotal_minor: int
     discount_minor: int
     shipping_minor: int
+    shipping_method: ShippingMethod | None = Field(description="Null where nothing is shipped.")
+    fees: list[Fee]
+    fees_minor: int
     tax_minor: int
     total_minor: int
     prices_include_tax: bool
@@ -94,6 +129,16 @@ class Reason(BaseModel):
     detail: str
 
 
+class Coupon(BaseModel):
+    """The code in a cart."""
+
+    code: str
+    unused: str | None = Field(
+        description="Why it takes nothing off now: over, used_up, minimum_not_reached …; null while it does, or while there is "
+        "no quote."
+    )
+
+
 class CartView(BaseModel):
     """A cart with its quote, or with the reason why there is none."""
 
@@ -102,7 +147,9 @@ class CartView(BaseModel):
     region: str
     currency: str
     version: int
+    coupon: Coupon | None
     lines: list[LineInCart]
+    shipping_offers: list[ShippingOffer]
     quote: Quote | None
     unquoted: Reason | None
 
@@ -118,13 +165,13 @@ def open_cart(request: HttpRequest, said: NewCart | None = None) -> Status:
     """A new, empty cart and its token. Who may call: any API key."""
     region = said.region if said else None
     cart, token = shopping.open_cart(merchant_id=merchant_id(request), region=region, now=clock.now())
-    return Status(201, {**_view(request, shown("cart", cart.pk), token), "token": token})
+    return Status(201, {**view(request, shown("cart", cart.pk), token), "token": token})
 
 
 @router.get("/{cart_id}", response={200: CartView, problems.READ: Problem}, operation_id="getCart", summary="One cart")
 def get_cart(request: HttpRequest, cart_id: str, token: CartToken) -> dict[str, Any]:
     """Lines, quote, and where prices have moved. Who may call: any API key with the Cart-Token."""
-    return _view(request, cart_id, token)
+    return view(request, cart_id, token)
 
 
 @router.post("/{cart_id}/lines", response={201: CartView, problems.WRITE: Problem}, operation_id="addLine", summary="Add a line")
@@ -139,7 +186,7 @@ def add_line(request: HttpRequest, cart_id: str, token: CartToken, said: NewLine
         quantity=said.quantity,
         now=clock.now(),
     )
-    return Status(201, _view(request, cart_id, token))
+    return Status(201, view(request, cart_id, token))
 
 
 @router.patch(
@@ -175,7 +222,7 @@ def set_region(request: HttpRequest, cart_id: str, token: CartToken, said: Regio
         token_sha256=merchants.token_hash(token),
         region=said.region,
     )
-    return _view(request, cart_id, token)
+    return view(request, cart_id, token)
 
 
 @router.post(
@@ -192,7 +239,7 @@ def copy_cart(request: HttpRequest, cart_id: str, token: CartToken) -> Status:
         token_sha256=merchants.token_hash(token),
         now=clock.now(),
     )
-    return Status(201, {**_view(request, shown("cart", cart.pk), fresh), "token": fresh})
+    return Status(201, {**view(request, shown("cart", cart.pk), fresh), "token": fresh})
 
 
 @router.post(
@@ -226,10 +273,11 @@ def _resize(request: HttpRequest, cart_id: str, line_id: str, token: str, quanti
         line_id=parsed("line", line_id),
         quantity=quantity,
     )
-    return _view(request, cart_id, token)
+    return view(request, cart_id, token)
 
 
-def _view(request: HttpRequest, cart_id: str, token: str) -> dict[str, Any]:
+def view(request: HttpRequest, cart_id: str, token: str) -> dict[str, Any]:
+    """A cart with its quote, read anew."""
     now = clock.now()
     with reading(merchant_id(request)):
         cart = keys.cart_of(cart_id, token)
@@ -237,13 +285,23 @@ def _view(request: HttpRequest, cart_id: str, token: str) -> dict[str, Any]:
         try:
             priced = quotes.of_cart(cart, merchant, now=now)
             lines, reason = [_line(row.line, row.variant, merchant) for row in priced.lines], None
-            quoted = _quote(priced)
+            quoted, why_not = _quote(priced), priced.coupon_why_not
+            offered = [{**offer.as_json(), "price_minor": offer.price_minor} for offer in priced.quote.shipping_offers]
         except Refused as refused:
+            why_not, offered = "", []
             quoted, reason = None, {"code": refused.code, "detail": refused.detail}
             rows = carts.lines(cart.pk)
             variants = catalog.variants(row.variant_id for row in rows) if rows else {}
             lines = [_line(row, variants[row.variant_id], merchant) for row in rows]
-    return {**_head(cart), "lines": lines, "quote": quoted, "unquoted": reason}
+    coupon = {"code": cart.coupon, "unused": why_not or None} if cart.coupon else None
+    return {
+        **_head(cart),
+        "coupon": coupon,
+        "lines": lines,
+        "shipping_offers": offered,
+        "quote": quoted,
+        "unquoted": reason,
+    }
 
 
 def _head(cart: Cart) -> dict[str, Any]:

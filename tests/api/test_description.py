@@ -33,7 +33,7 @@ def test_description_is_valid_openapi_3_1() -> None:
     found = described()
     assert found["openapi"] == "3.1.0"
     validate(found)
-    assert len(operations()) == 21
+    assert len(operations()) == 26
 
 
 def test_every_operation_says_who_may_call_and_what_it_may_refuse() -> None:
@@ -97,7 +97,7 @@ def test_page_works_without_the_internet(scene: Scene) -> None:
 #: Errors that no client of the API can meet: the families themselves, the door's words to the worker, a merchant's own settings.
 WITHIN = {
     *("unauthorized", "forbidden", "conflict", "refused", "illegal_move", "overtaken", "no_such_payment", "not_ours", "unproven"),
-    *("bad_line", "bad_price", "bad_quantity", "too_many_lines", "bad_shipping", "bad_tax_rate"),
+    *("bad_line", "bad_price", "bad_quantity", "too_many_lines", "bad_shipping", "bad_tax_rate", "bad_fee", "bad_promotion"),
     *("no_encryption_key", "not_opened", "not_sent", "unknown", "dies_on_it"),  # told as `broken`
 }
 

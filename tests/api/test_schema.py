@@ -110,6 +110,10 @@ class World:
             return {"provider": "stripe", "accept_quote": ""} if operation.endswith("/checkout") else {"provider": "stripe"}
         if operation.endswith("/claim"):
             return {"customer": self.customer}
+        if operation.endswith("/coupon"):
+            return {"code": "TEN"}
+        if operation.endswith("/shipping-method"):
+            return {"method": "standard"}
         if operation.endswith("/lines"):
             return {"variant": shown("var", self.scene.shop.variants["BOOK"]), "slot": None, "quantity": 1}
         return {"lines": None} if operation.endswith("/shipments") else {}
