@@ -8,7 +8,7 @@ from ninja import Field, Router, Status
 from pydantic import BaseModel
 
 from holdfast.api import keys, problems
-from holdfast.api.keys import ApiKey, CartToken, SecretKey, merchant_id
+from holdfast.api.keys import ApiKey, CartToken, OptionalKey, SecretKey, merchant_id
 from holdfast.api.problems import Problem
 from holdfast.api.schemas import Body, Quantity, Region
 from holdfast.carts import queries as carts
@@ -175,16 +175,20 @@ def get_cart(request: HttpRequest, cart_id: str, token: CartToken) -> dict[str, 
 
 
 @router.post("/{cart_id}/lines", response={201: CartView, problems.WRITE: Problem}, operation_id="addLine", summary="Add a line")
-def add_line(request: HttpRequest, cart_id: str, token: CartToken, said: NewLine) -> Status:
-    """Put something in at its present price; what is there already grows. Who may call: any API key with the Cart-Token."""
+def add_line(request: HttpRequest, cart_id: str, token: CartToken, said: NewLine, key: OptionalKey = None) -> Status:
+    """Put something in at its present price; what is there already grows. Repeated with the same Idempotency-Key it adds nothing
+    and answers with the cart as it is. Who may call: any API key with the Cart-Token.
+    """
+    wanted = parsed("cart", cart_id)
     shopping.add_line(
         merchant_id=merchant_id(request),
-        cart_id=parsed("cart", cart_id),
+        cart_id=wanted,
         token_sha256=merchants.token_hash(token),
         variant_id=parsed("var", said.variant),
         slot_id=parsed("slot", said.slot) if said.slot else None,
         quantity=said.quantity,
         now=clock.now(),
+        use=keys.use(request, key=key, owner=f"cart:{wanted}", said=said) if key is not None else None,
     )
     return Status(201, view(request, cart_id, token))
 

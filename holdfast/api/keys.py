@@ -38,6 +38,16 @@ IdempotencyKey = Annotated[
         example="8e03978e-40d5-43e8-bc93-6894a57f9324",
     ),
 ]
+OptionalKey = Annotated[
+    str | None,
+    Header(
+        None,
+        alias="Idempotency-Key",
+        pattern=KEY,
+        description="Yours, if a repetition of this request shall change nothing. Bare or quoted; kept for 7 days.",
+        example="8e03978e-40d5-43e8-bc93-6894a57f9324",
+    ),
+]
 CartToken = Annotated[
     str,
     Header(

@@ -9,6 +9,8 @@ from holdfast.carts.models import Cart
 from holdfast.catalog import queries as catalog
 from holdfast.db.tenancy import writing
 from holdfast.flows import answers, quotes
+from holdfast.idempotency import services as idempotency
+from holdfast.idempotency.services import Use
 from holdfast.inventory import queries as inventory
 from holdfast.kernel.errors import Conflict, Refused
 from holdfast.kernel.ids import new_id
@@ -47,10 +49,27 @@ def open_cart(*, merchant_id: UUID, region: str | None, now: datetime) -> tuple[
 
 
 def add_line(
-    *, merchant_id: UUID, cart_id: UUID, token_sha256: str, variant_id: UUID, slot_id: UUID | None, quantity: int, now: datetime
+    *,
+    merchant_id: UUID,
+    cart_id: UUID,
+    token_sha256: str,
+    variant_id: UUID,
+    slot_id: UUID | None,
+    quantity: int,
+    now: datetime,
+    use: Use | None = None,
 ) -> None:
-    """Put something into a cart at its present price. Raises NotFound, CartLocked, NotForSale, SlotNeeded, CartFull …"""
+    """Put something into a cart at its present price. With a client's key it is safe to repeat; without, each call adds.
+
+    Raises NotFound, CartLocked, CartMerged, NotForSale, SlotNeeded, CartFull, KeyReused …
+    """
     with writing(merchant_id, step="shopping.add_line"):
+        if use is not None:
+            cart_queries.owned(cart_id, token_sha256)  # whoever has not its token learns nothing of its keys
+            claimed = idempotency.claim(use, merchant_id=merchant_id, subject="line", subject_id=new_id(), now=now)
+            if not claimed.fresh:
+                return
+            idempotency.answer(merchant_id=merchant_id, subject_id=claimed.subject_id, status=201, body=b"{}")
         cart = carts.lock_active(cart_id, token_sha256)
         variant = catalog.sellable([variant_id])[variant_id]
         if (variant.product.kind == "booking") != (slot_id is not None):

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests import build
 from tests.api.scene import Caller, Scene
+from tests.conftest import in_parallel
 
 NOWHERE = "0" * 32
 
@@ -165,3 +166,42 @@ def test_another_merchants_key_sees_nothing_even_with_the_token(scene: Scene) ->
 def test_secret_key_alone_opens_no_cart(scene: Scene) -> None:
     path, _ = scene.cart(MUG=2)
     assert scene.merchant.get(path).refusal == (404, "not_found")
+
+
+def test_adding_a_line_again_with_its_key_adds_nothing(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart(BOOK=1)
+    mug = {"variant": f"var_{scene.shop.variants['MUG'].hex}", "quantity": 2}
+    told = [shopper.post(f"{path}/lines", mug, idempotency_key=key) for key in ("k1", "k1", '"k1"')]
+    assert [one.status for one in told] == [201, 201, 201]
+    assert [[row["quantity"] for row in one.json["lines"]] for one in told] == [[1, 2]] * 3
+    assert shopper.post(f"{path}/lines", mug, idempotency_key="k2").json["lines"][1]["quantity"] == 4
+    assert shopper.post(f"{path}/lines", mug).json["lines"][1]["quantity"] == 6
+    assert database.value("SELECT version FROM carts_cart") == 5
+
+
+def test_the_key_of_a_line_is_for_one_request_and_one_cart(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart(BOOK=1)
+    mug = {"variant": f"var_{scene.shop.variants['MUG'].hex}", "quantity": 1}
+    shopper.post(f"{path}/lines", mug, idempotency_key="k1")
+    assert shopper.post(f"{path}/lines", {**mug, "quantity": 3}, idempotency_key="k1").refusal == (422, "key_reused")
+    _, stranger = scene.cart()
+    assert stranger.post(f"{path}/lines", mug, idempotency_key="k1").refusal == (404, "not_found")
+    assert shopper.post(f"{path}/lines", mug, idempotency_key="tab\there").refusal == (400, "bad_idempotency_key")
+    assert [row["quantity"] for row in shopper.get(path).json["lines"]] == [1, 1]
+
+
+def test_a_refused_line_lets_go_of_its_key(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart(BOOK=1)
+    tour = {"variant": f"var_{scene.shop.variants['TOUR-ADULT'].hex}", "quantity": 1}
+    assert shopper.post(f"{path}/lines", tour, idempotency_key="k1").refusal == (422, "slot_needed")
+    booked = {**tour, "slot": f"slot_{scene.shop.slot_id.hex}"}
+    assert shopper.post(f"{path}/lines", tour | booked, idempotency_key="k1").status == 201
+    assert database.count("idempotency_key") == 1
+
+
+def test_pressed_many_times_at_once_it_is_added_once(scene: Scene, database: Any) -> None:
+    path, shopper = scene.cart(BOOK=1)
+    mug = {"variant": f"var_{scene.shop.variants['MUG'].hex}", "quantity": 1}
+    told = in_parallel(4, lambda _: shopper.post(f"{path}/lines", mug, idempotency_key="k1").status)
+    assert set(told) == {201}
+    assert [row["quantity"] for row in shopper.get(path).json["lines"]] == [1, 1]

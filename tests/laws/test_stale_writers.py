@@ -114,6 +114,8 @@ LOCKED_PATHS: dict[str, Callable[[Cart, CartLine], Any]] = {
     "line.moved_in": lambda cart, line: CartLine.objects.filter(pk=OTHER["line"]).update(cart=cart),
     "cart.save": lambda cart, line: (setattr(cart, "region", "FR"), cart.save()),
     "cart.update": lambda cart, line: Cart.objects.filter(pk=cart.pk).update(version=F("version") + 1),
+    "cart.bulk_update": lambda cart, line: (setattr(cart, "coupon", "FREE"), Cart.objects.bulk_update([cart], ["coupon"])),
+    "cart.raw": lambda cart, line: connection.cursor().execute("UPDATE carts_cart SET coupon = 'FREE' WHERE id = %s", [cart.pk]),
     "cart.reopen": lambda cart, line: Cart.objects.filter(pk=cart.pk).update(state="active", moved=Cause("x").as_json()),
 }  # fmt: skip
 OTHER: dict[str, Any] = {}
@@ -131,6 +133,24 @@ def test_no_path_changes_a_cart_in_checkout(world: World, rows: Rows, path: str)
     expected = {"line": "carts_line_locked", "lines": "carts_line_locked", "cart": "carts_cart_locked"}[path.split(".")[0]]
     assert law == ("carts_cart_moves" if path == "cart.reopen" else expected)
     assert rows.execute("SELECT id, quantity FROM carts_cartline WHERE cart_id = %s", cart_id).fetchall() == [(line_id, 1)]
+
+
+#: What happens to a cart that is in checkout, besides the shopper: the loops look at it, and its state moves by its table.
+NOT_CONTENT = {"id", "merchant_id", "token_sha256", "copy_of_id", "state", "moved", "due_at", "attempts", "created_at"}
+CONTENT = [column.column for column in Cart._meta.concrete_fields if column.column not in NOT_CONTENT]
+CHANGED = {"region": "FR", "currency": "JPY", "version": 7, "coupon": "FREE", "shipping_method": "express"}
+
+
+@pytest.mark.parametrize("column", CONTENT)
+def test_no_column_of_a_cart_in_checkout_changes(world: World, rows: Rows, column: str) -> None:
+    """A new column is content, unless it is named above: raw SQL of the application and of the owner is refused alike."""
+    cart_id = rows.lock_cart(rows.insert("carts_cart"))
+    other = {"customer_id": rows.first["customers_customer"], "merged_into_id": rows.insert("carts_cart")}
+    said = f"UPDATE carts_cart SET {column} = %s WHERE id = %s"
+    value = {**CHANGED, **other}[column]
+    assert law_that_refuses(world, lambda: connection.cursor().execute(said, [value, cart_id])) == "carts_cart_locked"
+    with refused(rows.connection, "carts_cart_locked"):
+        rows.execute(said, value, cart_id)
 
 
 def test_a_temporary_table_does_not_stand_in_for_the_cart(app: Rows) -> None:
