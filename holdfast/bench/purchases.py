@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from django.db import connection, connections
 from psycopg.types.json import Jsonb
 
+from holdfast.bench.requests import ADDRESS
 from holdfast.db.tenancy import reading, unscoped
 from holdfast.flows import checkout, setup, shopping
 from holdfast.flows.setup import Goods
@@ -88,7 +89,14 @@ def place_orders(shop: Shop, count: int) -> list[Session]:
 
 def _check_out(shop: Shop, variant_id: UUID) -> Session:
     cart_id, token = fill_cart(shop, variant_id)
-    wish = checkout.Wish(provider="stripe", success_url="http://s.test", cancel_url="http://s.test", email="a@example.com")
+    wish = checkout.Wish(
+        provider="stripe",
+        success_url="http://s.test",
+        cancel_url="http://s.test",
+        email="a@example.com",
+        name="Ada Lovelace",
+        address=ADDRESS,
+    )
     answer = checkout.place(
         merchant_id=shop.merchant_id,
         cart_id=cart_id,

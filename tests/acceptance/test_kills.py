@@ -86,6 +86,8 @@ class Customer:
             json={
                 "provider": "stripe",
                 "email": f"customer{self.number}@example.com",
+                "name": "Ada Lovelace",
+                "address": {"line1": "Pier 1", "city": "Hamburg", "postal_code": "20457", "country": "DE"},
                 "success_url": "http://shop.test/thanks",
                 "cancel_url": "http://shop.test/cart",
             },
