@@ -1,6 +1,6 @@
 """Money is an integer count of an ISO currency's minor units. Never a float."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -108,6 +108,13 @@ def exponent(currency: str) -> int:
     raise UnknownCurrency(f"{currency!r} is not a currency that Holdfast knows.")
 
 
+def grain(currency: str, prices: Iterable[int]) -> int:
+    """What we round to when we reckon: a minor unit, but ten of them where a currency has three decimals and the prices keep to
+    that as well. Card networks take no finer steps of such a currency, so a total must not end between two."""
+    coarse = 10 if exponent(currency) == 3 else 1
+    return 1 if any(minor % coarse for minor in prices) else coarse
+
+
 def to_minor(amount: Decimal | str | int, currency: str) -> int:
     """`Decimal("12.50")`, "EUR" → 1250. Raises BadAmount for excess decimals, NaN, infinities and overflow."""
     places = exponent(currency)
@@ -136,13 +143,18 @@ def shown(minor: int, currency: str) -> str:
     return f"{to_decimal(minor, currency)} {currency}"
 
 
-def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
-    """Split a total over weights so that no cent is lost: largest remainder, ties to the first.
+def allocate(total_minor: int, weights: Sequence[int], *, grain: int = 1) -> list[int]:
+    """Split a total over weights so that no cent is lost: largest remainder, ties to the first. Each share is a multiple of
+    `grain`, as the total has to be.
 
     Weights are non-negative; if all are zero the first takes everything. Works for negative totals as well.
     """
     if not weights:
         raise ValueError("nothing to allocate to")
+    if grain > 1:
+        if total_minor % grain:
+            raise ValueError(f"{total_minor} is no multiple of {grain}")
+        return [grain * share for share in allocate(total_minor // grain, weights)]
     whole = sum(weights)
     if whole == 0:
         return [total_minor, *([0] * (len(weights) - 1))]
@@ -155,10 +167,10 @@ def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
     return [sign * share for share in shares]
 
 
-def ratio(amount_minor: int, numerator: int, denominator: int) -> int:
-    """amount × numerator / denominator, rounded half up (away from zero) to a whole minor unit."""
-    product = abs(amount_minor) * numerator
-    rounded = (2 * product + denominator) // (2 * denominator)
+def ratio(amount_minor: int, numerator: int, denominator: int, *, grain: int = 1) -> int:
+    """amount × numerator / denominator, rounded half up (away from zero) to a multiple of `grain` minor units."""
+    product, steps = abs(amount_minor) * numerator, denominator * grain
+    rounded = (2 * product + steps) // (2 * steps) * grain
     return rounded if amount_minor >= 0 else -rounded
 
 

@@ -61,9 +61,9 @@ def from_json(rows: Any) -> tuple[Fee, ...]:
     return fees
 
 
-def quoted(fee: Fee, basis: Basis) -> QuotedFee:
+def quoted(fee: Fee, basis: Basis, *, grain: int = 1) -> QuotedFee:
     """A fee and the tax that it bears."""
-    taxed = tax.split(fee.amount_minor, basis)
+    taxed = tax.split(fee.amount_minor, basis, grain=grain)
     return QuotedFee(
         key=fee.key,
         name=fee.name,

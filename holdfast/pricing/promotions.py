@@ -123,12 +123,13 @@ def applied(
 ) -> Discounts:
     """Take off what the promotions give at a moment. No line falls below zero, and no cent is lost in sharing out."""
     told = Discounts([0] * len(lines))
+    grain = money.grain(currency, (line.unit_price_minor for line in lines))
     alone = False
     for promotion in sorted(promotions, key=lambda each: (-each.priority, not each.code, each.key)):
         why = _why_not(promotion, lines, currency, at)
         if why is None and (alone or (promotion.exclusive and (told.used or told.shipping))):
             why = Why.NOT_COMBINED
-        if why is None and not _take(promotion, lines, told, ships=ships):
+        if why is None and not _take(promotion, lines, told, ships=ships, grain=grain):
             why = Why.NOTHING_IN_IT
         if why is None:
             alone = promotion.exclusive
@@ -154,7 +155,7 @@ def _why_not(promotion: Promotion, lines: Sequence[Item], currency: str, at: dat
     return Why.MINIMUM_NOT_REACHED if minimum_missing(promotion, lines=lines) else None
 
 
-def _take(promotion: Promotion, lines: Sequence[Item], told: Discounts, *, ships: bool) -> bool:
+def _take(promotion: Promotion, lines: Sequence[Item], told: Discounts, *, ships: bool, grain: int) -> bool:
     """Take off what this one gives. False when that is nothing."""
     if promotion.kind == Kind.FREE_SHIPPING:
         if not ships or told.shipping is not None:
@@ -163,7 +164,7 @@ def _take(promotion: Promotion, lines: Sequence[Item], told: Discounts, *, ships
         return True
     left = [line.unit_price_minor * line.quantity - off for line, off in zip(lines, told.by_line, strict=True)]
     left = [minor if promotion.is_for(line) else 0 for line, minor in zip(lines, left, strict=True)]
-    shares = _SHARES[promotion.kind](promotion, lines, left)
+    shares = _SHARES[promotion.kind](promotion, lines, left, grain)
     gave = sum(shares)
     if gave:
         told.by_line = [off + share for off, share in zip(told.by_line, shares, strict=True)]
@@ -171,16 +172,16 @@ def _take(promotion: Promotion, lines: Sequence[Item], told: Discounts, *, ships
     return gave > 0
 
 
-def _percent(promotion: Promotion, lines: Sequence[Item], left: Sequence[int]) -> list[int]:
+def _percent(promotion: Promotion, lines: Sequence[Item], left: Sequence[int], grain: int) -> list[int]:
     """Rounded once, over all of it, and shared out by what each line has left."""
-    return money.allocate(money.ratio(sum(left), promotion.basis_points, WHOLE), left)
+    return money.allocate(money.ratio(sum(left), promotion.basis_points, WHOLE, grain=grain), left, grain=grain)
 
 
-def _fixed(promotion: Promotion, lines: Sequence[Item], left: Sequence[int]) -> list[int]:
-    return money.allocate(min(promotion.amount_minor, sum(left)), left)
+def _fixed(promotion: Promotion, lines: Sequence[Item], left: Sequence[int], grain: int) -> list[int]:
+    return money.allocate(min(promotion.amount_minor // grain * grain, sum(left)), left, grain=grain)
 
 
-def _buy_get(promotion: Promotion, lines: Sequence[Item], left: Sequence[int]) -> list[int]:
+def _buy_get(promotion: Promotion, lines: Sequence[Item], left: Sequence[int], grain: int) -> list[int]:
     """The cheapest pieces at list price, as many as there are full sets for."""
     mine = sorted((line.unit_price_minor, line.key, place) for place, line in enumerate(lines) if promotion.is_for(line))
     free = sum(lines[place].quantity for _, _, place in mine) // (promotion.buy + promotion.get) * promotion.get
@@ -188,7 +189,7 @@ def _buy_get(promotion: Promotion, lines: Sequence[Item], left: Sequence[int]) -
     for price, _, place in mine:
         pieces = min(lines[place].quantity, free)
         free -= pieces
-        shares[place] = min(money.ratio(price * pieces, promotion.basis_points, WHOLE), left[place])
+        shares[place] = min(money.ratio(price * pieces, promotion.basis_points, WHOLE, grain=grain), left[place])
     return shares
 
 

@@ -210,8 +210,8 @@ def quote(
     """Price a purchase by the rates `on` a day and the promotions `offered` `at` a moment. No lines are a quote of nothing.
 
     `method` is the wished way of shipping; `taxes` decide instead of the merchant's table. Tax is rounded per line, half up, of
-    what is left after the discount. Raises UnknownCurrency, BadRegion, BadLine, BadQuantity, BadPrice, TooManyLines,
-    TotalTooLarge, NotShippedThere.
+    what is left after the discount; amounts that we reckon keep to `money.grain`. Raises UnknownCurrency, BadRegion, BadLine,
+    BadQuantity, BadPrice, TooManyLines, TotalTooLarge, NotShippedThere.
     """
     _check(lines, region, currency)
     decides = taxes or DatedRates(rules.tax_rates)
@@ -219,15 +219,16 @@ def quote(
     def basis(tax_class: str) -> Basis:
         return decides.basis(region=region, tax_class=tax_class, on=on, included=rules.prices_include_tax)
 
+    grain = money.grain(currency, (line.unit_price_minor for line in lines))
     goods = [line for line in lines if line.kind == GOOD]
     off = promotions.applied(offered, lines=lines, currency=currency, at=at, ships=bool(goods))
-    quoted = tuple(_quoted(line, minor, basis(line.tax_class)) for line, minor in zip(lines, off.by_line, strict=True))
+    quoted = tuple(_quoted(line, minor, basis(line.tax_class), grain) for line, minor in zip(lines, off.by_line, strict=True))
     possible = _offers(rules, goods, region=region, value_minor=sum(row.subtotal_minor - row.discount_minor for row in quoted))
     shipped_by = shipping.chosen(possible, method) if possible else None
     listed_minor = shipped_by.price_minor if shipped_by else 0
     shipping_minor = 0 if off.shipping else listed_minor
-    shipped = tax.split(shipping_minor, basis(tax.STANDARD))
-    charged = tuple(fees.quoted(fee, basis(fee.tax_class)) for fee in rules.fees) if lines else ()
+    shipped = tax.split(shipping_minor, basis(tax.STANDARD), grain=grain)
+    charged = tuple(fees.quoted(fee, basis(fee.tax_class), grain=grain) for fee in rules.fees) if lines else ()
     taxed: tuple[QuotedLine | QuotedFee, ...] = (*quoted, *charged)
     total_minor = sum(row.total_minor for row in taxed) + shipped.total_minor
     if max(total_minor, sum(row.subtotal_minor for row in quoted)) > limits.MAX_AMOUNT_MINOR:
@@ -279,9 +280,9 @@ def _check(lines: Sequence[Line], region: str, currency: str) -> None:
             raise BadPrice(f"{BadPrice.__doc__} Found {line.unit_price_minor!r} for {line.sku}.")
 
 
-def _quoted(line: Line, discount_minor: int, basis: Basis) -> QuotedLine:
+def _quoted(line: Line, discount_minor: int, basis: Basis, grain: int) -> QuotedLine:
     subtotal_minor = line.unit_price_minor * line.quantity
-    taxed = tax.split(subtotal_minor - discount_minor, basis)
+    taxed = tax.split(subtotal_minor - discount_minor, basis, grain=grain)
     return QuotedLine(
         key=line.key,
         name=line.name,

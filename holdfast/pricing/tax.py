@@ -130,10 +130,10 @@ def find(rates: Iterable[TaxRate], *, region: str, tax_class: str, on: date, inc
     )
 
 
-def split(amount_minor: int, basis: Basis) -> Taxed:
-    """Tax of an amount, rounded half up once: taken out of it where prices include tax, else put on top."""
+def split(amount_minor: int, basis: Basis, *, grain: int = 1) -> Taxed:
+    """Tax of an amount, rounded half up once: taken out of it where prices include tax, else put on top, in steps of `grain`."""
     if basis.included:
         tax_minor = money.ratio(amount_minor, basis.basis_points, WHOLE + basis.basis_points)
         return Taxed(net_minor=amount_minor - tax_minor, tax_minor=tax_minor, total_minor=amount_minor)
-    tax_minor = money.ratio(amount_minor, basis.basis_points, WHOLE)
+    tax_minor = money.ratio(amount_minor, basis.basis_points, WHOLE, grain=grain)
     return Taxed(net_minor=amount_minor, tax_minor=tax_minor, total_minor=amount_minor + tax_minor)

@@ -166,3 +166,18 @@ def test_money_adds_up_in_one_currency_only():
         Money(1, "EUR") + Money(1, "JPY")
     with pytest.raises(TypeError):
         Money(1, "EUR") - Money(1, "JPY")
+
+
+@pytest.mark.parametrize(
+    ("currency", "prices", "grain"),
+    [("KWD", [1250, 10], 10), ("KWD", [1250, 11], 1), ("KWD", [], 10), ("EUR", [1250], 1), ("JPY", [1250], 1)],
+)
+def test_we_round_to_what_cards_take(currency, prices, grain):
+    assert money.grain(currency, prices) == grain
+
+
+def test_a_ratio_and_its_shares_keep_to_the_grain():
+    assert [money.ratio(minor, 1000, 10_000, grain=10) for minor in (40, 50, 149, 150, -150)] == [0, 10, 10, 20, -20]
+    assert money.allocate(100, [10, 10, 10], grain=10) == [40, 30, 30]
+    with pytest.raises(ValueError, match="105 is no multiple of 10"):
+        money.allocate(105, [1], grain=10)

@@ -377,3 +377,23 @@ def test_what_a_promotion_is_not_for_keeps_its_price(lines, promotion):
     for one in promotion:
         got = price(*lines, offered=[one])
         assert all(row.discount_minor == 0 for row, it in zip(got.lines, lines, strict=True) if not one.is_for(it))
+
+
+@given(lines=carts, offered=offers, included=st.booleans())
+def test_a_currency_of_three_decimals_ends_on_what_cards_take(lines, offered, included):
+    """B5: Stripe takes dinars in steps of ten fils; prices that keep to them make a total that does, and no fils is lost."""
+    dinars = [replace(it, unit_price_minor=it.unit_price_minor * 10) for it in lines]
+    mine = [replace(it, currency="KWD") for it in offered]
+    got = price(*dinars, offered=mine, currency="KWD", rules=replace(GROSS, prices_include_tax=included))
+    assert got.total_minor % 10 == 0
+    for row in got.lines:
+        assert (row.discount_minor % 10, row.total_minor % 10) == (0, 0)
+        assert 0 <= row.discount_minor <= row.subtotal_minor
+        assert row.net_minor + row.tax_minor == row.total_minor
+    assert got.discount_minor == sum(it.gave_minor for it in got.promotions if it.promotion.kind != Kind.FREE_SHIPPING)
+
+
+def test_prices_between_two_steps_are_reckoned_to_the_last_fils():
+    got = price(line("mug", 1234), offered=[TEN], currency="KWD")
+    assert (got.lines[0].discount_minor, got.lines[0].total_minor) == (123, 1111)
+    assert price(line("mug", 1240), offered=[TEN], currency="KWD").lines[0].discount_minor == 120
