@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from holdfast.flows import setup
-from holdfast.flows.setup import Goods
+from holdfast.flows.setup import Goods, Offer
 
 #: Departures of the demo tours: each of the next days at these hours on the merchant's clocks.
 TOUR_DAYS, TOUR_HOURS, TOUR_PLACES = 21, (10, 15), 12
@@ -36,6 +36,18 @@ VAT = [
     {"region": "FR", "tax_class": "standard", "basis_points": 2000, "from": "2020-01-01"},
 ]
 
+SHIPPING = [
+    {"key": "parcel", "name": "Parcel", "by": "flat", "prices": {"DE": 490, "*": 1290}},
+    {"key": "express", "name": "Express courier", "by": "flat", "prices": {"DE": 1190, "*": 2990}},
+]
+OFFERS = [
+    Offer(
+        name="Free parcel from 120 euros",
+        rules={"kind": "free_shipping", "minimum_minor": 12000, "currency": "EUR"},
+    ),
+    Offer(name="Welcome aboard", code="WELCOME10", rules={"kind": "percent", "basis_points": 1000}, customer_limit=1),
+]
+
 
 def found(secrets: Mapping[str, Any], *, now: datetime) -> None:
     """Found the demo shop with the keys it was given. Safe to repeat: what is there stays."""
@@ -47,6 +59,7 @@ def found(secrets: Mapping[str, Any], *, now: datetime) -> None:
         email_from="hello@harbour.example",
         tax_rates=VAT,
         shipping_minor={"DE": 490, "*": 1290},
+        shipping_methods=SHIPPING,
         brand=BRAND,
     )
     for host in HOSTS:
@@ -64,6 +77,8 @@ def found(secrets: Mapping[str, Any], *, now: datetime) -> None:
     ids = {"stripe": UUID(secrets["stripe_account"]), "sandbox": UUID(secrets["sandbox_account"])}
     for provider, account_id in ids.items():
         setup.open_account(merchant_id=merchant.pk, provider=provider, mode="test", credentials=gateway, now=now, id=account_id)
+    for offer in OFFERS:
+        setup.announce(merchant_id=merchant.pk, offer=offer, now=now)
     for goods in _goods(now):
         setup.stock_up(merchant_id=merchant.pk, goods=goods, currency="EUR", now=now)
 

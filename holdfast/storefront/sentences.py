@@ -17,6 +17,11 @@ SENTENCES: dict[str, Promise] = {
     "total_too_large": _("This is more than can be paid at once. Remove something to go on."),
     "bad_region": _("Choose the country it goes to from the list."),
     "not_shipped_there": _("We do not ship to this country. Choose another one, or remove what has to be shipped."),
+    "unknown_code": _("There is no such code. Look at it once more."),
+    "code_not_usable": _("This code takes nothing off your cart now."),
+    "too_many_tries": _("Too many codes were tried. Wait some minutes."),
+    "used_up": _("An offer was used up at this moment. Please look at the new total."),
+    "no_such_method": _("We do not ship that way. Choose another one."),
     # Bookings
     "nothing_chosen": _("Choose how many first."),
     "slot_needed": _("Choose a date and a time first."),

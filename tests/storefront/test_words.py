@@ -25,6 +25,7 @@ MODULES = ("holdfast.carts", "holdfast.catalog", "holdfast.inventory", "holdfast
 #: A merchant's own data is wrong, or a program of ours: nothing that a shopper could do about it.
 NOT_THE_SHOPPERS = {
     "bad_tax_rate", "bad_shipping", "bad_quantity", "bad_price", "bad_line", "too_many_lines", "wrong_method",
+    "bad_fee", "bad_promotion",
 }  # fmt: skip
 
 
