@@ -27,6 +27,7 @@ def of_customer(customer_id: UUID) -> Cart | None:
 
 def merged_into(cart: Cart) -> Cart:
     """Where the lines of a merged cart went."""
+    assert cart.merged_into_id is not None
     return Cart.objects.get(pk=cart.merged_into_id)
 
 
