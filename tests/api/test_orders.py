@@ -5,6 +5,9 @@ from typing import Any
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from holdfast.orders.models import Order
+from holdfast.orders.queries import public_status
+from holdfast.orders.states import ORDER
 from tests import build
 from tests.api.scene import Caller, Scene
 
@@ -184,3 +187,31 @@ def test_payment_in_doubt_is_checking_and_never_failed(scene: Scene, gateway: An
     seen = shopper.get(f"{path}/payments/{placed['payment']['id']}").json
     assert (seen["status"], seen["url"]) == ("checking", "")
     assert shopper.get(path).json["next"] == {"action": "wait", "detail": "We are checking with your bank.", "url": ""}
+
+
+#: What a shopper is told by the order's state, before any money came (C5).
+TOLD = {
+    "draft": "pending", "payment_pending": "pending", "payment_authorized": "pending", "capture_failed": "pending",
+    "paid": "paid", "fulfillment_pending": "paid", "partially_fulfilled": "paid", "fulfilled": "paid",
+    "partially_refunded": "paid", "closed": "paid", "payment_failed": "failed", "expired": "failed", "cancelled": "cancelled",
+    "refunded": "refunded", "cancelled_with_refund": "refunded",
+}  # fmt: skip
+
+
+def test_every_state_of_an_order_has_one_of_the_five_public_words() -> None:
+    assert set(ORDER.states) == set(TOLD)
+    for state, word in TOLD.items():
+        assert public_status(Order(state=state), captured_minor=0, refunded_minor=0) == word
+        # Money speaks first: what was given back whole is refunded, whatever the order's state hides.
+        assert public_status(Order(state=state), captured_minor=1740, refunded_minor=1740) == "refunded"
+    assert public_status(Order(state="closed"), captured_minor=1740, refunded_minor=1739) == "paid"
+
+
+def test_orders_are_made_by_checkout_only_and_nobody_changes_them(scene: Scene) -> None:
+    """C7: there is no way to write an order, also not for its owner or for the merchant."""
+    path, owner, _ = scene.order()
+    for caller in (owner, scene.merchant):
+        assert caller.post("/v1/orders", {}).status == 405
+        for method in ("PUT", "PATCH", "DELETE"):
+            assert caller.ask(method, path, {"total_minor": 1}).status == 405, method
+    assert owner.get(path).json["total_minor"] == 1740
