@@ -105,6 +105,16 @@ def shop(
     return Shop(merchant, secret_key, account.pk, variants, slot_id, pk, sk)
 
 
+def give_away(at: Shop, *goods: Goods) -> None:
+    """Goods for nothing, by default a leaflet to download: `basket(shop, LEAFLET=1)` costs nothing."""
+    from holdfast.catalog.models import Variant
+
+    for item in goods or [Goods("digital", "leaflet", "Leaflet", [("LEAFLET", "", 0)])]:
+        setup.stock_up(merchant_id=at.id, goods=item, currency="EUR", now=now())
+    with reading(at.id):
+        at.variants |= {row.sku: row.pk for row in Variant.objects.all()}
+
+
 def basket(at: Shop, **quantities: int) -> Basket:
     """A cart with quantities by SKU (underscores for hyphens): `basket(shop, MUG=1, TOUR_ADULT=2)`."""
     cart, token = shopping.open_cart(merchant_id=at.id, region=None, now=now())

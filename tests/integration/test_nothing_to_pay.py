@@ -6,32 +6,30 @@ from typing import Any
 import psycopg
 import pytest
 
-from holdfast.db.tenancy import reading
-from holdfast.flows import reports, setup
+from holdfast.db.tenancy import Busy
+from holdfast.flows import checkout, reports, shopping
+from holdfast.flows.back import PaidMeanwhile
 from holdfast.flows.setup import Goods
+from holdfast.idempotency.services import Answer, InProgress
 from holdfast.inventory.services import InsufficientStock
 from holdfast.kernel import faults, ids
 from holdfast.kernel.clock import now
 from holdfast.kernel.errors import Conflict
+from holdfast.orders import queries as orders
 from holdfast.providers.contract import Kind, ProviderReport, Source
 from tests import build
 from tests.conftest import in_parallel
 from tests.integration import driving
+
+PRESSES = 20
 
 
 @pytest.fixture
 def shop(database: Any, gateway: Any, secret_key: str) -> Any:
     """Ten badges and a leaflet, for nothing, sent for nothing."""
     made = build.shop(gateway.url, secret_key)
-    for goods in (
-        Goods("good", "badge", "Badge", [("BADGE", "", 0)], stock=10),
-        Goods("digital", "leaflet", "Leaflet", [("LEAFLET", "", 0)]),
-    ):
-        setup.stock_up(merchant_id=made.id, goods=goods, currency="EUR", now=now())
-    from holdfast.catalog.models import Variant
-
-    with reading(made.id):
-        made.variants |= {row.sku: row.pk for row in Variant.objects.all()}
+    build.give_away(made)
+    build.give_away(made, Goods("good", "badge", "Badge", [("BADGE", "", 0)], stock=10))
     with database.as_owner() as owner:
         owner.execute("""UPDATE merchants_merchant SET shipping_minor = '{"*": 0}'""")
     return made
@@ -65,10 +63,22 @@ def test_what_was_given_is_handed_over_like_anything_paid(shop: Any, database: A
     assert picture.messages == ["download_ready", "order_paid"]
 
 
+def test_a_free_download_is_fulfilled_and_stays_paid_without_an_address(shop: Any, database: Any) -> None:
+    """Nothing captured and nothing refunded is not "refunded"."""
+    order_id = order_of(build.check_out(shop, build.basket(shop, LEAFLET=1), name="", address={}))
+    build.work()
+    picture = driving.picture(database, order_id)
+    assert (picture.order, picture.fulfilments) == ("fulfilled", ["download done"])
+    assert orders.public_status(build.order(shop, order_id), captured_minor=0, refunded_minor=0) == "paid"
+    assert database.rows("SELECT due_at FROM payments_payment") == [(None,)], "nobody is asked about it later"
+
+
 def test_the_history_says_that_it_was_settled_for_nothing(shop: Any, database: Any) -> None:
     build.check_out(shop, build.basket(shop, LEAFLET=1))
     sql = "SELECT target, cause, actor FROM db_transition WHERE subject = 'payment' ORDER BY id"
     assert database.rows(sql) == [("created", "checkout", "shopper"), ("captured", "none own: nothing to pay", "none")]
+    sql = "SELECT source, target, cause FROM db_transition WHERE subject = 'order' ORDER BY id OFFSET 1"
+    assert database.rows(sql) == [("payment_pending", "paid", "none own: nothing to pay")]
 
 
 def test_the_same_key_gets_the_same_bytes_and_one_order(shop: Any, database: Any) -> None:
@@ -77,6 +87,44 @@ def test_the_same_key_gets_the_same_bytes_and_one_order(shop: Any, database: Any
     assert first == second
     assert (database.count("orders_order"), database.count("payments_payment")) == (1, 1)
     assert build.stock(shop, "BADGE") == (9, 0)
+
+
+def test_twenty_presses_with_one_key_get_the_same_bytes(shop: Any, database: Any) -> None:
+    cart = build.basket(shop, BADGE=1)
+    told = in_parallel(PRESSES, lambda _: _press(shop, cart, key="k"))
+    assert [type(one) for one in told] == [Answer] * PRESSES, told
+    assert {(one.status, one.body) for one in told} == {(201, told[0].body)}
+    assert (database.count("orders_order"), database.count("payments_payment")) == (1, 1)
+    assert build.stock(shop, "BADGE") == (9, 0)
+
+
+def test_twenty_presses_with_a_key_each_are_one_order(shop: Any, database: Any) -> None:
+    cart = build.basket(shop, BADGE=1)
+    told = in_parallel(PRESSES, lambda i: _press(shop, cart, key=f"k{i}"))
+    tally = driving.tally(one.status if isinstance(one, Answer) else one for one in told)
+    assert tally == {"201": 1, "AlreadyInCheckout": PRESSES - 1}
+    assert (database.count("orders_order"), database.count("payments_payment")) == (1, 1)
+    assert build.stock(shop, "BADGE") == (9, 0)
+
+
+def _press(shop: Any, cart: Any, *, key: str) -> Any:
+    """As a client does: told to come again, it comes again."""
+    while True:
+        try:
+            return build.check_out(shop, cart, key=key)
+        except (Busy, InProgress):
+            continue
+
+
+def test_nobody_goes_back_from_it_and_it_takes_no_other_payment(shop: Any, database: Any) -> None:
+    cart = build.basket(shop, BADGE=1)
+    order_id = order_of(build.check_out(shop, cart))
+    copy, token = shopping.reopen(merchant_id=shop.id, cart_id=cart.id, token_sha256=cart.hash, now=now())
+    with pytest.raises(PaidMeanwhile):
+        build.check_out(shop, build.Basket(copy.pk, token))
+    with pytest.raises(checkout.NotPayable):
+        checkout.pay_again(merchant_id=shop.id, order_id=order_id, wish=build.wish(), use=build.use(scope="order"), now=now())
+    assert (database.count("orders_order"), database.count("payments_payment")) == (1, 1)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
