@@ -256,7 +256,7 @@ def copy_cart(request: HttpRequest, cart_id: str, token: CartToken) -> Status:
 def claim_cart(request: HttpRequest, cart_id: str, token: CartToken, said: Claim) -> dict[str, Any]:
     """The guest logged in. Answers with the customer's cart and its token: this one, or the one that its lines went into.
 
-    Safe to repeat. Who may call: a secret key with the Cart-Token.
+    Safe to repeat. It needs the Cart-Token. Who may call: a secret key.
     """
     cart = members.claim(
         merchant_id=merchant_id(request),
