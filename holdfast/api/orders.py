@@ -1,6 +1,6 @@
 """Orders, for their customer by token and for their merchant by secret key. Orders are made by checkout only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from ninja import Field, Query, Router
 from pydantic import BaseModel
 
 from holdfast.api import keys, problems
+from holdfast.api.carts import Fee, ShippingMethod, UsedPromotion
 from holdfast.api.checkouts import Payment
 from holdfast.api.keys import ApiKey, IdempotencyKey, OrderToken, SecretKey, merchant_id
 from holdfast.api.problems import Problem
@@ -112,11 +113,17 @@ class Next(BaseModel):
 
 
 class OrderView(OrderHead):
-    """An order on one page."""
+    """An order on one page. Amounts, names and rules are the snapshot's: whatever the shop changes later, they stay."""
 
     machines: Machines
     lines: list[LineOfOrder]
-    shipping_minor: int
+    promotions: list[UsedPromotion]
+    discount_minor: int
+    region: str | None = Field(description="Where it goes, which decided tax and shipping.")
+    prices_include_tax: bool
+    shipping_method: ShippingMethod | None
+    shipping_minor: int = Field(description="With its tax.")
+    fees: list[Fee]
     tax_minor: int
     payments: list[Payment]
     handovers: list[HandedOver]
@@ -172,8 +179,7 @@ def get_order(request: HttpRequest, order_id: str, token: OrderToken = None) -> 
         **head,
         "machines": _machines(order, latest, parts),
         "lines": _lines(order, lines),
-        "shipping_minor": order.snapshot.get("shipping_total_minor", 0),
-        "tax_minor": order.snapshot["totals"]["tax_minor"],
+        **_reckoned(order.snapshot),
         "payments": [answers.payment_json(row) for row in attempts],
         "handovers": [_handover(row) for row in given],
         "next": answers.next_step(order, latest, holds_money=any(row.captured_minor for row in attempts)),
@@ -255,6 +261,20 @@ def _lines(order: Order, rows: Sequence[OrderLine]) -> list[dict[str, Any]]:
         }
         for row, kept in zip(rows, order.snapshot["lines"], strict=True)
     ]
+
+
+def _reckoned(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What the snapshot says beside the lines; that of a shop's own order says little."""
+    return {
+        "promotions": kept.get("promotions", []),
+        "discount_minor": kept.get("discount_minor", 0),
+        "region": kept.get("region"),
+        "prices_include_tax": kept.get("prices_include_tax", True),
+        "shipping_method": kept.get("shipping_method"),
+        "shipping_minor": kept.get("shipping_total_minor", 0),
+        "fees": kept.get("fees", []),
+        "tax_minor": kept["totals"]["tax_minor"],
+    }
 
 
 def _handover(row: Handover) -> dict[str, Any]:

@@ -66,9 +66,7 @@ def found(secrets: Mapping[str, Any], *, now: datetime) -> None:
         setup.answer_to(merchant_id=merchant.pk, host=host)
     setup.issue_key(merchant_id=merchant.pk, kind="publishable", name="demo shop", now=now, token=secrets["publishable_key"])
     setup.issue_key(merchant_id=merchant.pk, kind="secret", name="demo server", now=now, token=secrets["secret_key"])
-    setup.hire(
-        merchant_id=merchant.pk, email=secrets["staff_email"], password=secrets["staff_password"], role="admin", now=now
-    )
+    setup.hire(merchant_id=merchant.pk, email=secrets["staff_email"], password=secrets["staff_password"], role="admin", now=now)
     gateway = {
         "secret_key": secrets["gateway_key"],
         "webhook_secrets": [secrets["webhook_secret"]],

@@ -5,9 +5,10 @@ Message-ID, so that mail programs show it once.
 """
 
 import smtplib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,15 +22,19 @@ from holdfast.kernel import limits, money
 from holdfast.kernel.clock import now as clock_now
 from holdfast.kernel.faults import asking
 from holdfast.merchants import queries as merchants
+from holdfast.orders.models import Order
 from holdfast.outbox import queries as outbox_queries
 from holdfast.outbox import services as outbox
 from holdfast.outbox.models import Message
 
 log = structlog.get_logger()
 
-#: (subject, text) by topic. {shop}, {number}, {total}, {name} are filled in.
+#: (subject, text) by topic. {shop}, {number}, {total}, {name} and {account} (every amount, one a line) are filled in.
 TEXTS = {
-    "order_paid": ("Your order {number} is paid", "Hello {name},\n\nthank you: {total} arrived for order {number}.\n\n{shop}\n"),
+    "order_paid": (
+        "Your order {number} is paid",
+        "Hello {name},\n\nthank you: {total} arrived for order {number}.\n\n{account}\n\n{shop}\n",
+    ),
     "payment_problem": (
         "Your order {number} is not paid yet",
         "Hello {name},\n\nthe payment of {total} for order {number} did not go through, and nothing was taken. "
@@ -118,9 +123,24 @@ def _compose(message: Message) -> _Letter | None:
         "number": order.number,
         "name": contact.name or "and welcome",
         "total": money.shown(order.total_minor, order.currency),
+        "account": _account(order),
     }
     subject, text = TEXTS[message.topic]
     return _Letter(message.pk, contact.email, shop.email_from, subject.format(**words), text.format(**words))
+
+
+def _account(order: Order) -> str:
+    """What was bought for how much, from the order's snapshot: the shop may have changed since."""
+    kept: Mapping[str, Any] = order.snapshot
+    rows = [(f"{line['quantity']} × {line['name']}", line["total_minor"]) for line in kept["lines"]]
+    rows += [(fee["name"], fee["total_minor"]) for fee in kept.get("fees", [])]
+    if kept.get("shipping_method"):
+        rows.append((kept["shipping_method"]["name"], kept["shipping_total_minor"]))
+    rows.append(("Total", order.total_minor))
+    rows.append(("of which tax", kept["totals"]["tax_minor"]))
+    if kept.get("discount_minor"):
+        rows.append(("You saved", kept["discount_minor"]))
+    return "\n".join(f"{name}: {money.shown(minor, order.currency)}" for name, minor in rows)
 
 
 def _ask_person(claim: Claim, error: str, *, now: datetime) -> None:

@@ -32,6 +32,9 @@ def test_order_page_shows_three_machines_lines_and_what_to_do_next(scene: Scene)
     ]
     assert order["lines"][0]["tax_basis"]["basis_points"] == 1900
     assert (order["shipping_minor"], order["tax_minor"]) == (490, 757)
+    assert (order["promotions"], order["discount_minor"], order["fees"]) == ([], 0, [])
+    assert (order["region"], order["prices_include_tax"]) == ("DE", True)
+    assert order["shipping_method"] == {"key": "standard", "name": "Shipping"}
     assert order["payments"] == [placed["payment"]]
     assert order["handovers"] == []
     assert order["next"] == {"action": "pay", "detail": "Pay on the provider's page.", "url": placed["payment"]["url"]}

@@ -1,4 +1,4 @@
-"""One use of a code is left (S-78, "spend a coupon twice"): twenty buyers, one redemption. Beside it the same without the lock."""
+"""One use of a code is left (S-78, "spend a coupon twice"): twenty buyers, one redemption; the same without the lock."""
 
 import threading
 from collections.abc import Iterable
