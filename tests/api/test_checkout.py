@@ -287,3 +287,25 @@ def test_address_in_another_country_than_was_priced_is_refused(scene: Scene, dat
     told = shopper.post(f"{path}/checkout", scene.wish(address=lyon), idempotency_key="k1")
     assert (told.status, told.json["order"]["total_minor"]) == (201, 2240)
     assert database.value("SELECT address FROM customers_contact") == lyon
+
+
+def test_what_costs_nothing_is_paid_with_the_first_answer(scene: Scene, database: Any) -> None:
+    """B7: 201 and paid, with nowhere to pay; repeated, the same bytes; looked at, nobody is asked."""
+    build.give_away(scene.shop)
+    path, shopper = scene.cart(LEAFLET=1)
+    first, again = (shopper.post(f"{path}/checkout", scene.wish(name="", address={}), idempotency_key="k1") for _ in range(2))
+    assert (again.status, again.body) == (first.status, first.body)
+    order, payment = first.json["order"], first.json["payment"]
+    assert (first.status, order["status"], order["state"], order["total_minor"]) == (201, "paid", "paid", 0)
+    assert (payment["provider"], payment["state"], payment["amount_minor"], payment["url"]) == ("none", "captured", 0, "")
+    customer = scene.shopper.having(order_token=order["token"])
+    looked = customer.get(f"/v1/orders/{order['id']}/payments/{payment['id']}")
+    assert (looked.status, looked.json["status"]) == (200, "paid")
+    told = customer.get(f"/v1/orders/{order['id']}").json
+    assert (told["status"], told["next"]["action"], len(told["payments"])) == ("paid", "none", 1)
+    paid_again = customer.post(f"/v1/orders/{order['id']}/payments", {
+        "provider": "stripe", "success_url": "https://shop.test/thanks", "cancel_url": "https://shop.test/cart",
+    }, idempotency_key="k2")  # fmt: skip
+    assert paid_again.refusal == (409, "not_payable")
+    assert customer.post(f"/v1/orders/{order['id']}/cancellation", idempotency_key="k3").refusal == (409, "not_cancellable")
+    assert database.count("payments_operation") == 0

@@ -62,7 +62,7 @@ def test_other_media_types_are_refused(scene: Scene) -> None:
 
 
 def test_unknown_paths_and_methods_are_problems(scene: Scene) -> None:
-    for path in ("/v1/nothing", "/v1/", "/v1/products/", "/payments/", "/nothing", "/v1/products/%2e%2e"):
+    for path in ("/v1/nothing", "/v1/", "/v1/products/", "/payments/", "/v1/products/%2e%2e"):
         assert scene.shopper.get(path).refusal == (404, "not_found"), path
     told = scene.shopper.ask("DELETE", "/v1/products")
     assert told.refusal == (405, "method_not_allowed")

@@ -19,6 +19,8 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 
 from config.wsgi import application
+from holdfast.flows import setup
+from holdfast.flows.setup import Offer
 from holdfast.kernel.ids import shown
 from tests import build
 from tests.api.scene import Caller, Scene
@@ -83,6 +85,12 @@ class World:
         return str(self.scene.merchant.post("/v1/customers", {"reference": "4711"}).json["id"])
 
     @cached_property
+    def code(self) -> str:
+        offer = Offer(name="Ten", code="TEN", rules={"kind": "percent", "basis_points": 1000})
+        setup.announce(merchant_id=self.scene.shop.id, offer=offer, now=build.now())
+        return "TEN"
+
+    @cached_property
     def direct(self) -> str:
         told = self.scene.merchant.post("/payments/start/", {"order_id": "first", "amount": 1})
         return str(told.json["payment_id"])
@@ -92,6 +100,8 @@ class World:
         if "{cart_id}" in operation:
             path, shopper = self.scene.cart(BOOK=1)
             line = shopper.get(path).json["lines"][0]["id"]
+            if operation.endswith("/copies"):
+                shopper.post(f"{path}/checkout", self.scene.wish(), idempotency_key="placed")
             return {"cart_id": path.rsplit("/", 1)[-1], "line_id": line}, shopper.headers
         if "{product_id}" in operation:
             return {"product_id": self.product}, {}
@@ -111,7 +121,7 @@ class World:
         if operation.endswith("/claim"):
             return {"customer": self.customer}
         if operation.endswith("/coupon"):
-            return {"code": "TEN"}
+            return {"code": self.code}
         if operation.endswith("/shipping-method"):
             return {"method": "standard"}
         if operation.endswith("/lines"):
