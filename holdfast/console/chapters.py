@@ -19,8 +19,8 @@ from holdfast.kernel import ids
 from holdfast.ledger.models import Entry, Posting
 from holdfast.orders.models import Order, OrderLine
 from holdfast.outbox.models import Message
+from holdfast.payments.models import NOTHING, Operation, Payment
 from holdfast.payments.models import Fact as MoneyFact
-from holdfast.payments.models import Operation, Payment
 
 #: Kinds of facts with their titles and icons, in the order of their chips.
 KINDS = {
@@ -133,6 +133,8 @@ def attempt(row: Payment, show: Shown) -> Fact:
     if row.late_of_id:
         rows.append(("Late money of", link("pay", row.late_of_id)))
     title = f"An attempt to take {show.money(row.amount_minor, row.currency)} with {row.provider} began.{late}"
+    if row.provider == NOTHING:
+        title = "There was nothing to pay: the order was settled, and no provider asked."
     return Fact(row.created_at, "attempt", title, show.time(row.created_at), tone=TONES.get(row.state, "plain"),
                 badge=label(row.state), anchor=ids.shown("pay", row.pk), rows=rows)  # fmt: skip
 

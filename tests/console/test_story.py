@@ -1,9 +1,11 @@
 """One order, one page: every kind of fact of a real purchase, each with its evidence."""
 
+import json
 import re
 
+from holdfast.kernel import ids
 from tests import build
-from tests.console.staff import Office
+from tests.console.staff import LISTS, Office
 from tests.integration import driving
 
 
@@ -96,3 +98,15 @@ def test_a_transition_names_its_cause_its_actor_its_process_and_leads_to_its_eve
     # Whichever of the two events that say so was applied first.
     assert found.group(1) in ("stripe webhook: complete/paid", "stripe webhook: succeeded")
     assert found.group(2) == "stripe"
+
+
+def test_an_order_that_cost_nothing_says_so_and_shows_no_money(office: Office) -> None:
+    build.give_away(office.shop)
+    told = json.loads(build.check_out(office.shop, build.basket(office.shop, LEAFLET=1)).body)
+    build.work()
+    text = office.text(office.page_of(ids.parsed("ord", told["order"]["id"])))
+    assert "Customer sees paid Order fulfilled Payment captured Fulfilment done" in text
+    assert "There was nothing to pay: the order was settled, and no provider asked." in text
+    assert "The ledger holds nothing for this order." in text
+    for path in [*LISTS, *office.things()]:
+        office.get(path)

@@ -336,6 +336,31 @@ def test_the_list_sees(name: str, furnished: tuple[Database, House]) -> None:
         assert spoken(house) == {name}
 
 
+@pytest.mark.parametrize(
+    ("total_minor", "captured_minor", "provider", "found"),
+    [
+        (0, 0, "none", set()),
+        (0, None, "none", {"paid_order_has_its_money"}),
+        (0, 1, "stripe", {"paid_order_has_its_money", "nothing_is_settled_for_nothing"}),
+        (1, 0, "none", {"paid_order_has_its_money", "nothing_is_settled_for_nothing"}),
+    ],
+    ids=["nothing, settled", "nothing, not settled", "nothing, asked of a provider", "a cent, settled for nothing"],
+)
+def test_paid_without_money_is_an_order_over_exactly_zero(
+    furnished: tuple[Database, House], total_minor: int, captured_minor: int | None, provider: str, found: set[str]
+) -> None:
+    database, founded = furnished
+    asked = {"paid_order_has_its_money", "nothing_is_settled_for_nothing"}
+    with database.as_owner() as connection, connection.transaction(force_rollback=True):
+        house = House(connection, founded.merchant_id, dict(founded.first))
+        with unheld(connection):
+            order_id = house.insert("orders_order", state="paid", total_minor=total_minor, due_at=None)
+            if captured_minor is not None:
+                attempt = {"provider": provider, "amount_minor": captured_minor, "captured_minor": captured_minor, "due_at": None}
+                house.insert("payments_payment", order_id=order_id, state="captured", **attempt)
+        assert spoken(house) & asked == found
+
+
 def test_every_law_of_the_list_is_broken_here() -> None:
     assert set(BREAKERS) == set(LAWS)
     assert len(LAWS) == len(invariants.LIST), "two laws have one name"

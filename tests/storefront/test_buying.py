@@ -209,3 +209,17 @@ def test_quantities_are_changed_and_lines_taken_out(visitor: Visitor, shop: Any)
     assert visitor.post(line, quantity="1000")["Location"] == "/cart?said=quantity_too_large"
     visitor.post(line, remove="1", quantity="3")
     assert "Your cart is empty." in text(visitor.get("/cart"))
+
+
+def test_what_costs_nothing_leads_straight_to_its_order(visitor: Visitor, shop: Any) -> None:
+    build.give_away(shop)
+    visitor.put_in(shop.variants["LEAFLET"])
+    key = visitor.key()
+    first, again = (visitor.check_out(key=key, line1="", postal_code="", city="") for _ in range(2))
+    assert (first.status_code, first["Location"]) == (303, order_path(visitor))
+    assert again["Location"] == first["Location"]
+    assert "Thank you. Your order is paid" in text(visitor.get(first["Location"]))
+    build.work()
+    page = text(visitor.get(first["Location"]))
+    assert "0,00 €" in page or "€0.00" in page
+    assert re.search(DOUBTFUL, page) is None
