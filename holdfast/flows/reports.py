@@ -3,6 +3,9 @@
 A provider's reply, its webhook, our poll and a statement line are all the same `ProviderReport`. Applied twice, late or out of
 order, a report changes nothing that it should not: knowledge of money only grows, and every follow-up hangs on the change and
 not on the path by which it came.
+
+One report is no fact about money: that there was nothing to pay (`settled`). It is our own word, taken only of a payment of zero,
+and comes this way so that there is no second way to a paid order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
