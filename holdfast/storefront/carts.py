@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,20 +13,25 @@ from holdfast.catalog import queries as catalog
 from holdfast.catalog.queries import NotForSale
 from holdfast.db import payloads
 from holdfast.db.tenancy import reading
-from holdfast.flows import cancelling, expiry, shopping
+from holdfast.flows import cancelling, coupons, expiry, shopping
 from holdfast.idempotency.services import Use
 from holdfast.kernel import clock, ids, limits
+from holdfast.kernel.addresses import client
 from holdfast.kernel.errors import Conflict, HoldfastError, NotFound, Refused
 from holdfast.merchants.models import Merchant
 from holdfast.orders import queries as orders
 from holdfast.orders.models import Order
 from holdfast.orders.states import PUBLIC
+from holdfast.pricing.promotions import Kind
 from holdfast.pricing.shipping import ELSEWHERE
 from holdfast.storefront import addresses, basket, languages, sentences, shop
 from holdfast.storefront.basket import Basket, Content
 from holdfast.storefront.door import page
 from holdfast.storefront.shelves import drawing, show_product
 from holdfast.storefront.shop import Shop
+
+#: What is typed of a code or a way of shipping; none is longer.
+MAX_CODE = 40
 
 
 class NothingChosen(Refused):
@@ -99,6 +105,34 @@ def region(request: HttpRequest) -> HttpResponse:
 
 
 @page("POST")
+def coupon(request: HttpRequest) -> HttpResponse:
+    """A code to pay less, or without it again."""
+    here, mine = shop.of(request), _mine(request)
+    if "remove" in request.POST:
+        return _changed(lambda: coupons.remove_code(merchant_id=here.id, cart_id=mine.cart.pk, token_sha256=mine.hash))
+    return _changed(
+        lambda: coupons.set_code(
+            merchant_id=here.id,
+            cart_id=mine.cart.pk,
+            token_sha256=mine.hash,
+            code=request.POST.get("code", "")[:MAX_CODE],
+            address=client(request.META, proxied=settings.SECURE_PROXY_SSL_HEADER is not None),
+            now=clock.now(),
+        )
+    )
+
+
+@page("POST")
+def shipping(request: HttpRequest) -> HttpResponse:
+    """One of the ways that the merchant ships."""
+    here, mine = shop.of(request), _mine(request)
+    method = request.POST.get("method", "")[:MAX_CODE]
+    return _changed(
+        lambda: shopping.choose_shipping(merchant_id=here.id, cart_id=mine.cart.pk, token_sha256=mine.hash, method=method)
+    )
+
+
+@page("POST")
 def reopen(request: HttpRequest) -> HttpResponse:
     """Back from payment, to change something: first the order is cancelled, so that its payment page cannot take money for
     what is not wanted any more; then the same content lies in a cart that may be changed."""
@@ -127,6 +161,8 @@ def contents(here: Shop, mine: Basket, content: Content) -> dict[str, Any]:
         "region_name": here.country(mine.cart.region),
         "regions": _countries(here),
         "ships": content.ships,
+        "coupon": mine.cart.coupon,
+        "methods": _methods(here, content),
         "most": limits.MAX_QUANTITY,
     }
 
@@ -161,13 +197,30 @@ def totals(here: Shop, content: Content) -> dict[str, Any] | None:
         return None
     return {
         "subtotal": here.money(quoted.subtotal_minor, quoted.currency),
-        "discount": here.money(-quoted.discount_minor, quoted.currency) if quoted.discount_minor else "",
+        "discounts": [
+            (used.promotion.name, here.money(-used.gave_minor, quoted.currency))
+            for used in quoted.promotions
+            if used.gave_minor and used.promotion.kind != Kind.FREE_SHIPPING
+        ],
+        "fees": [(fee.name, here.money(fee.amount_minor, quoted.currency)) for fee in quoted.fees],
         "shipping": here.money(quoted.shipping_minor, quoted.currency),
         "ships_free": content.ships and not quoted.shipping_minor,
         "tax": here.money(quoted.tax_minor, quoted.currency) if quoted.tax_minor else "",
         "tax_included": quoted.prices_include_tax,
         "total": here.money(quoted.total_minor, quoted.currency),
     }
+
+
+def _methods(here: Shop, content: Content) -> list[tuple[str, str, bool]]:
+    """(key, name with price, chosen) of the ways to ship; none where there is nothing to choose."""
+    quoted = content.quote
+    if quoted is None or len(quoted.shipping_offers) < 2:
+        return []
+    chosen = quoted.shipping_method.method.key if quoted.shipping_method else ""
+    return [
+        (each.method.key, f"{each.method.name} · {here.money(each.price_minor, quoted.currency)}", each.method.key == chosen)
+        for each in quoted.shipping_offers
+    ]
 
 
 def _paying(here: Shop, content: Content, order: Order) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from holdfast.orders import queries as orders
 from holdfast.orders.models import Order, OrderLine
 from holdfast.payments import queries as payments
 from holdfast.payments.models import Payment
+from holdfast.pricing.promotions import Kind
 from holdfast.storefront import addresses
 from holdfast.storefront.shop import Shop
 
@@ -183,7 +184,12 @@ def _totals(shop: Shop, order: Order) -> dict[str, Any]:
 
     return {
         "subtotal": shop.money(kept.get("subtotal_minor", order.total_minor), order.currency),
-        "discount": shop.money(-kept["discount_minor"], order.currency) if kept.get("discount_minor") else "",
+        "discounts": [
+            (used["name"], shop.money(-used["gave_minor"], order.currency))
+            for used in kept.get("promotions", [])
+            if used["gave_minor"] and used["kind"] != Kind.FREE_SHIPPING
+        ],
+        "fees": [(fee["name"], shop.money(fee["amount_minor"], order.currency)) for fee in kept.get("fees", [])],
         "shipping": money("shipping_minor"),
         "tax": money("tax_minor"),
         "tax_included": kept.get("prices_include_tax", True),

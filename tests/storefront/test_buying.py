@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from holdfast.flows import questions
+from holdfast.flows import questions, setup
+from holdfast.flows.setup import Offer
 from holdfast.kernel.clock import now
 from tests import build
 from tests.storefront.conftest import Visitor, hidden, text
@@ -223,3 +224,16 @@ def test_what_costs_nothing_leads_straight_to_its_order(visitor: Visitor, shop: 
     page = text(visitor.get(first["Location"]))
     assert "0,00 €" in page or "€0.00" in page
     assert re.search(DOUBTFUL, page) is None
+
+
+def test_a_code_takes_off_is_named_and_can_be_taken_out(visitor: Visitor, shop: Any) -> None:
+    offer = Offer(name="Welcome offer", code="WELCOME10", rules={"kind": "percent", "basis_points": 1000})
+    setup.announce(merchant_id=shop.id, offer=offer, now=now())
+    visitor.put_in(shop.variants["MUG"])
+    assert visitor.post("/cart/coupon", code="nothere")["Location"] == "/cart?said=unknown_code"
+    assert visitor.post("/cart/coupon", code=" welcome10")["Location"] == "/cart"
+    page = text(visitor.get("/cart"))
+    assert "Welcome offer -1,25 €" in page
+    assert "Your code: WELCOME10" in page
+    visitor.post("/cart/coupon", remove="1")
+    assert "Welcome offer" not in text(visitor.get("/cart"))
