@@ -67,6 +67,13 @@ def before(cart: Cart, *, quote_sha256: str, provider: str, contact: customers.T
     return Before(order, attempt)
 
 
+def order_of(cart: Cart) -> Order | None:
+    """The order that a locked cart became, or that it went on with: then it is a copy of the cart that became it."""
+    if cart.state != "locked":
+        return None
+    return order_queries.of_cart(cart.pk) or (order_queries.of_cart(cart.copy_of_id) if cart.copy_of_id else None)
+
+
 def let_go(cart: Cart) -> None:
     """The content of a copied cart goes into another one: the order before is not wanted any more. Call it with the cart locked.
 

@@ -166,7 +166,7 @@ def _intend(
     try:
         cart = carts.lock_active(cart_id, cart_token_sha256)
     except carts.CartLocked:
-        raise _already(cart_id) from None
+        raise _already(cart_queries.owned(cart_id, cart_token_sha256)) from None
     if wish.address.get("country", cart.region) != cart.region:
         raise AddressElsewhere(region=cart.region)
     merchant = merchants.current(merchant_id)
@@ -347,8 +347,8 @@ def _ask_and_answer(merchant_id: UUID, payment_id: UUID, question: Question | No
         return answers.checkout(order_queries.get(payment.order_id), payment)
 
 
-def _already(cart_id: UUID) -> AlreadyInCheckout:
-    order = order_queries.of_cart(cart_id)
+def _already(cart: Cart) -> AlreadyInCheckout:
+    order = back.order_of(cart)
     if order is None:
         return AlreadyInCheckout("This cart is closed.")
     return AlreadyInCheckout(order=ids.shown("ord", order.pk), order_token=answers.order_token(order.pk))

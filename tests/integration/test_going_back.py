@@ -138,6 +138,18 @@ def test_going_back_from_a_copy_that_went_on_with_its_order_works_again(shop):
         assert Cart.objects.get(pk=last.id).copy_of_id == changed.id
 
 
+def test_a_copy_that_went_on_with_its_order_names_it_when_it_is_checked_out_again(shop):
+    """Another key, another tab: where the order is, whichever of its carts is sent."""
+    cart = build.basket(shop, MUG=2)
+    first = told(build.check_out(shop, cart))
+    copy = back(shop, cart)
+    build.check_out(shop, copy)
+    for sent in (cart, copy):
+        with pytest.raises(checkout.AlreadyInCheckout) as refused:
+            build.check_out(shop, sent)
+        assert refused.value.extra == {"order": first["order"]["id"], "order_token": first["order"]["token"]}
+
+
 def test_what_was_paid_meanwhile_is_told_and_nothing_is_placed(database, shop, gateway):
     """The webhook has not come: the provider is asked to close, and says that it was paid."""
     cart = build.basket(shop, MUG=1)
