@@ -7,6 +7,7 @@ from holdfast.carts import queries as cart_queries
 from holdfast.carts import services as carts
 from holdfast.carts.models import Cart
 from holdfast.catalog import queries as catalog
+from holdfast.customers import services as customers
 from holdfast.db.tenancy import writing
 from holdfast.flows import answers, quotes
 from holdfast.idempotency import services as idempotency
@@ -110,6 +111,9 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
     (`flows.back`). Raises NotFound, CartOpen.
     """
     with writing(merchant_id, step="shopping.reopen"):
+        theirs = cart_queries.owned(cart_id, token_sha256).customer_id
+        if theirs is not None:
+            customers.lock_customer(theirs)  # before the cart: a login at the same time may give them an active one
         old = carts.lock_any(cart_id, token_sha256)
         if old.state == "active":
             raise CartOpen
@@ -128,7 +132,7 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
             currency=old.currency,
             region=old.region,
             copy_of=origin,
-            customer_id=_who_goes_back(old),
+            customer_id=_who_goes_back(theirs),
             coupon=old.coupon,
             shipping_method=old.shipping_method,
             now=now,
@@ -146,7 +150,7 @@ def reopen(*, merchant_id: UUID, cart_id: UUID, token_sha256: str, now: datetime
     return copy, token
 
 
-def _who_goes_back(old: Cart) -> UUID | None:
-    """The copy of a customer's cart is theirs, unless they have begun another one: then it is a guest's until it is claimed."""
-    theirs = old.customer_id
+def _who_goes_back(theirs: UUID | None) -> UUID | None:
+    """The copy of a customer's cart is theirs, unless they have begun another one: then it is a guest's until it is claimed.
+    The customer is locked."""
     return theirs if theirs is not None and cart_queries.of_customer(theirs) is None else None

@@ -161,6 +161,11 @@ def reopened(at: Shop, **content: int) -> tuple[Basket, Any]:
     return Basket(copy.pk, token), order_id
 
 
+def back(at: Shop, cart: Basket) -> Basket:
+    copy, token = shopping.reopen(merchant_id=at.id, cart_id=cart.id, token_sha256=cart.hash, now=now())
+    return Basket(copy.pk, token)
+
+
 def test_merging_a_reopened_cart_leaves_no_open_order_behind(shop: Shop, database: Any) -> None:
     ada = customer(shop)
     first = claim(shop, build.basket(shop, BOOK=1), ada)
@@ -229,6 +234,37 @@ class TestRaces:
         with pytest.raises(IntegrityError) as caught:
             claim(shop, guests[0], ada)
         assert violated(caught.value) == "carts_one_active_per_customer"
+
+    def test_going_back_and_logging_in_at_once_end_in_one_cart(self, shop: Shop, database: Any) -> None:
+        """The copy of the customer's cart and the guest's cart both want to be their active one."""
+        ada = customer(shop)
+        for _ in range(5):
+            bought = claim(shop, build.basket(shop, BOOK=1), ada)
+            build.check_out(shop, bought)
+            guest = build.basket(shop, CUP=1)
+            told = in_parallel(2, lambda n, bought=bought, guest=guest: claim(shop, guest, ada) if n else back(shop, bought))
+            assert not [one for one in told if isinstance(one, Exception)]
+            theirs = claim(shop, told[0], ada)
+            assert claim(shop, guest, ada) == theirs
+            assert lines(database, theirs) == {"BOOK": 1, "CUP": 1}
+            build.check_out(shop, theirs)
+
+    def test_going_back_waits_for_the_login(self, shop: Shop, database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        ada = customer(shop)
+        bought = claim(shop, build.basket(shop, BOOK=1), ada)
+        build.check_out(shop, bought)
+        copies: list[driving.Aside] = []
+        real = carts.give
+
+        def give(cart: Cart, **more: Any) -> None:
+            copies.append(driving.Aside(lambda: back(shop, bought)))
+            driving.somebody_waits_for_a_lock(database)
+            real(cart, **more)
+
+        monkeypatch.setattr(carts, "give", give)
+        theirs = claim(shop, build.basket(shop, CUP=1), ada)
+        assert claim(shop, copies[0].result(), ada) == theirs
+        assert lines(database, theirs) == {"BOOK": 1, "CUP": 1}
 
     def test_a_line_added_during_the_merge_is_merged_or_refused(self, shop: Shop, database: Any) -> None:
         ada = customer(shop)
