@@ -53,7 +53,10 @@ class Checkout(Attempt):
     phone: str = Field("", max_length=40, pattern=PLAIN)
     address: Address = Address()
     accept_quote: str = Field(
-        "", pattern="^([0-9a-f]{64})?$", description="After 409 price_changed: its `quote`, once the shopper has agreed."
+        "",
+        pattern="^([0-9a-f]{64})?$",
+        description="The `sha256` of the quote that the shopper saw: they pay that one or none. After 409 price_changed "
+        "its `quote`, once they have agreed.",
     )
 
 

@@ -19,6 +19,11 @@ def by_code(code: str) -> Promotion | None:
     return reads.first(Promotion, "WHERE active AND code = %s", code)
 
 
+def has_codes() -> bool:
+    """Is there any code that could be typed in?"""
+    return Promotion.objects.filter(active=True).exclude(code="").exists()
+
+
 def of_orders(order_ids: Iterable[UUID]) -> list[Redemption]:
     """What several orders redeem, each order's in the global order of promotions."""
     return reads.rows(Redemption, "WHERE order_id = ANY(%s::uuid[]) ORDER BY order_id, promotion_id", [*order_ids])

@@ -12,16 +12,16 @@ from holdfast.carts.models import Cart, CartLine
 from holdfast.catalog import queries as catalog
 from holdfast.catalog.models import Variant
 from holdfast.db.tenancy import reading
-from holdfast.flows import quotes, shopping
+from holdfast.flows import back, quotes, shopping
 from holdfast.inventory import queries as inventory
 from holdfast.inventory.models import Slot
 from holdfast.kernel import clock, limits
 from holdfast.kernel.errors import NotFound, Refused
 from holdfast.merchants import queries as merchants
-from holdfast.orders import queries as orders
 from holdfast.orders.models import Order
 from holdfast.orders.states import PUBLIC
 from holdfast.pricing.quote import Quote
+from holdfast.promotions import queries as promotions
 from holdfast.storefront.shop import Shop
 
 COOKIE = "holdfast_cart"
@@ -100,11 +100,17 @@ def look(shop: Shop, basket: Basket) -> Content:
         variants = catalog.variants(line.variant_id for line in lines) if lines else {}
         slots = inventory.slots_by_id(line.slot_id for line in lines if line.slot_id)
         rows = [Row(line, variants[line.variant_id], slots.get(line.slot_id) if line.slot_id else None) for line in lines]
-        order = orders.of_cart(cart.pk) if cart.state == "locked" else None
+        order = back.order_of(cart)
         try:
             return Content(rows, quotes.of_cart(cart, shop.merchant, now=clock.now()).quote, None, order)
         except Refused as refused:
             return Content(rows, None, refused, order)
+
+
+def asks_for_code(shop: Shop, basket: Basket) -> bool:
+    """Is there anything to type in, or to take out? A shop without codes shows no field for one."""
+    with reading(shop.id):
+        return bool(basket.cart.coupon) or promotions.has_codes()
 
 
 def to_change(request: HttpRequest, shop: Shop) -> Basket:
@@ -115,7 +121,7 @@ def to_change(request: HttpRequest, shop: Shop) -> Basket:
     if basket.cart.state == "active":
         return basket
     with reading(shop.id):
-        order = orders.of_cart(basket.cart.pk)
+        order = back.order_of(basket.cart)
     return reopened(shop, basket) if order is not None and PUBLIC[order.state] in UNPAID else _opened(shop)
 
 

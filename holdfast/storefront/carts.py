@@ -13,13 +13,12 @@ from holdfast.catalog import queries as catalog
 from holdfast.catalog.queries import NotForSale
 from holdfast.db import payloads
 from holdfast.db.tenancy import reading
-from holdfast.flows import cancelling, coupons, expiry, shopping
+from holdfast.flows import back, cancelling, coupons, expiry, shopping
 from holdfast.idempotency.services import Use
 from holdfast.kernel import clock, ids, limits
 from holdfast.kernel.addresses import client
 from holdfast.kernel.errors import Conflict, HoldfastError, NotFound, Refused
 from holdfast.merchants.models import Merchant
-from holdfast.orders import queries as orders
 from holdfast.orders.models import Order
 from holdfast.orders.states import PUBLIC
 from holdfast.pricing.promotions import Kind
@@ -138,8 +137,8 @@ def reopen(request: HttpRequest) -> HttpResponse:
     what is not wanted any more; then the same content lies in a cart that may be changed."""
     here, mine = shop.of(request), _mine(request)
     with reading(here.id):
-        order = orders.of_cart(mine.cart.pk)
-    if mine.cart.state != "locked" or order is None:
+        order = back.order_of(mine.cart)
+    if order is None:
         return to("cart")
     use = Use(scope=f"cart:{mine.cart.pk}", key="reopen", fingerprint=payloads.fingerprint({"storefront": "reopen"}))
     try:
@@ -162,6 +161,9 @@ def contents(here: Shop, mine: Basket, content: Content) -> dict[str, Any]:
         "regions": _countries(here),
         "ships": content.ships,
         "coupon": mine.cart.coupon,
+        "coupon_idle": _idle(mine, content),
+        "asks_for_code": basket.asks_for_code(here, mine),
+        "quote": content.quote.sha256() if content.quote else "",
         "methods": _methods(here, content),
         "most": limits.MAX_QUANTITY,
     }
@@ -209,6 +211,12 @@ def totals(here: Shop, content: Content) -> dict[str, Any] | None:
         "tax_included": quoted.prices_include_tax,
         "total": here.money(quoted.total_minor, quoted.currency),
     }
+
+
+def _idle(mine: Basket, content: Content) -> bool:
+    """The code in the cart takes nothing off."""
+    code, quoted = mine.cart.coupon, content.quote
+    return bool(code) and quoted is not None and all(used.promotion.code != code for used in quoted.promotions)
 
 
 def _methods(here: Shop, content: Content) -> list[tuple[str, str, bool]]:
@@ -293,8 +301,10 @@ def _changed(write: Any) -> HttpResponse:
 def _countries(here: Shop) -> list[tuple[str, str]]:
     """Where it may go, the merchant's own country first."""
     merchant: Merchant = here.merchant
-    listed = {merchant.country, *merchant.shipping_minor, *(rate["region"] for rate in merchant.tax_rates)} - {ELSEWHERE}
-    everywhere = not merchant.shipping_minor or ELSEWHERE in merchant.shipping_minor
+    prices = [way["prices"] for way in merchant.shipping_methods] or [merchant.shipping_minor]
+    shipped = {place for each in prices for place in each}
+    listed = {merchant.country, *shipped, *(rate["region"] for rate in merchant.tax_rates)} - {ELSEWHERE}
+    everywhere = not shipped or ELSEWHERE in shipped
     named = languages.countries(here.locale)
     near = [
         (code, here.country(code)) for code in sorted(listed, key=lambda code: (code != merchant.country, here.country(code)))

@@ -109,7 +109,7 @@ def _form(
 
 
 def _prices(here: Shop, mine: Basket, moved: quotes.PriceChanged) -> Mapping[str, Any]:
-    """Both prices of what has moved, and what the shopper agrees to by going on."""
+    """Both prices of what has moved, the offers that are lost, and what the shopper agrees to by going on."""
     currency = mine.cart.currency
     return {
         "quote": moved.extra["quote"],
@@ -118,4 +118,5 @@ def _prices(here: Shop, mine: Basket, moved: quotes.PriceChanged) -> Mapping[str
             {"name": row["name"], "was": here.money(row["was_minor"], currency), "now": here.money(row["now_minor"], currency)}
             for row in moved.extra["changes"]
         ],
+        "lost": [row["code"] or row["name"] for row in moved.extra["promotions"]],
     }
