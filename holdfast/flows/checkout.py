@@ -280,7 +280,7 @@ def _intend_payment(
         success_url=wish.success_url,
         cancel_url=wish.cancel_url,
     )
-    request = registry.provider(wish.provider).compose(purchase)
+    request = registry.provider(wish.provider).compose(purchase, merchants.handle(account))
     payment = payments.start(
         id=payment_id,
         merchant_id=order.merchant_id,

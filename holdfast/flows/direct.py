@@ -118,7 +118,8 @@ def _intend(merchant_id: UUID, external_id: str, amount_minor: int, currency: st
             expires_at=until,
             success_url="",
             cancel_url="",
-        )
+        ),
+        merchants.handle(account),
     )
     payment = payments.start(
         id=payment_id,

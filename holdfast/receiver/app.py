@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -98,11 +99,11 @@ class Receiver:
 
     async def _body_of_answer(self, scope: Scope, receive: Receive) -> bytes:
         """Raises NotFound, WrongMethod and everything below."""
-        method, parts = scope["method"], scope["path"].split("/")
-        if len(parts) == 4 and parts[:2] == ["", "webhooks"]:
+        method, address = scope["method"], Address.of(scope)
+        if address is not None:
             if method != "POST":
                 raise WrongMethod(allow="POST")
-            await self._take(parts[2], parts[3], scope["headers"], receive)
+            await self._take(address, scope["headers"], receive)
             return STORED
         if scope["path"] not in {"/health/live", "/health/ready"}:
             raise NotFound("There is nothing here. Webhooks go to /webhooks/{provider}/{account}.")
@@ -114,7 +115,7 @@ class Receiver:
             await self._is_ready()
         return WELL
 
-    async def _take(self, provider: str, account: str, raw_headers: Headers, receive: Receive) -> None:
+    async def _take(self, address: "Address", raw_headers: Headers, receive: Receive) -> None:
         """Read, prove, store. Returns when it is committed. Raises Unproven, TooLarge, TooSlow, Broken."""
         if self.stopping:
             raise Stopping
@@ -122,7 +123,7 @@ class Receiver:
         held = _Held(self)
         try:
             body = await held.read(headers, receive)
-            owner, events = await self._prove(provider, account, headers, body)
+            owner, events = await self._prove(address, headers, body)
             kept = {name: value[:MAX_HEADER] for name, value in headers.items() if name in KEPT_HEADERS}
             arrivals = [Arrival(owner.merchant_id, owner.id, owner.provider, event, kept) for event in events]
             if not all(arrival.fits() for arrival in arrivals):
@@ -132,29 +133,47 @@ class Receiver:
         finally:
             held.release()
 
-    async def _prove(
-        self, provider: str, account: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[Account, Sequence[Incoming]]:
+    async def _prove(self, address: "Address", headers: Mapping[str, str], body: bytes) -> tuple[Account, Sequence[Incoming]]:
         """Whose it is and what is in it. Everything that does not prove its origin looks the same from outside."""
-        adapter, account_id = _named(provider, account)
-        owner = await self._accounts.find(provider, account_id)
+        adapter, account_id = _named(address.provider, address.account)
+        owner = await self._accounts.find(address.provider, account_id)
         if owner is None:
             raise Unproven("There is no such account.")
         try:
-            return owner, _verify(adapter, headers, body, owner)
+            return owner, _verify(adapter, address, headers, body, owner)
         except Unproven:
             owner = await self._accounts.find_again(owner)
             if owner is None:
                 raise
-        return owner, _verify(adapter, headers, body, owner)
+        return owner, _verify(adapter, address, headers, body, owner)
 
     def _note(self, scope: Scope, error: HoldfastError) -> None:
         """One line per refusal, without body or secrets. The path is a stranger's: escaped and cut."""
         if scope["path"].startswith("/health/"):
             return
         write = log.error if error.status >= 500 else log.warning
-        path = scope["path"][:120].encode("ascii", "backslashreplace").decode()
+        # What follows the account may be a secret between the provider and us.
+        path = "/".join(scope["path"].split("/")[:4])[:120].encode("ascii", "backslashreplace").decode()
         write("webhook refused", status=error.status, code=error.code, path=path, reason=error.detail)
+
+
+@dataclass(frozen=True)
+class Address:
+    """`/webhooks/{provider}/{account}`, and what a provider adds to it: a path of its own, a query."""
+
+    provider: str
+    account: str
+    path: str
+    query: str
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Address | None":
+        """None for an address of something else."""
+        parts = scope["path"].split("/", 4)
+        if len(parts) < 4 or parts[:2] != ["", "webhooks"]:
+            return None
+        query = scope.get("query_string", b"").decode("latin-1")
+        return cls(parts[2], parts[3], parts[4] if len(parts) == 5 else "", query)
 
 
 class _Held:
@@ -205,10 +224,19 @@ def _named(provider: str, account: str) -> tuple[Provider, UUID]:
         raise Unproven(error.detail) from error
 
 
-def _verify(adapter: Provider, headers: Mapping[str, str], body: bytes, account: Account) -> Sequence[Incoming]:
+def _verify(
+    adapter: Provider, address: "Address", headers: Mapping[str, str], body: bytes, account: Account
+) -> Sequence[Incoming]:
     """Raises Unproven, also for whatever a stranger's bytes make an adapter raise."""
     try:
-        return adapter.verify(headers=headers, body=body, credentials=account.credentials, now=clock.now())
+        return adapter.verify(
+            headers=headers,
+            body=body,
+            credentials=account.credentials,
+            now=clock.now(),
+            query=address.query,
+            path=address.path,
+        )
     except Unproven:
         raise
     except Exception as error:  # noqa: BLE001 - malformed input is never a 500

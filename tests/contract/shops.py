@@ -92,7 +92,7 @@ class Shop:
 
     def attempt(self, **changes) -> Attempt:
         bought = purchase(**changes)
-        return Attempt(self, bought, self.adapter.compose(bought))
+        return Attempt(self, bought, self.adapter.compose(bought, self.account))
 
     def attempts_at_the_provider(self) -> int:
         books = self.gateway.books(self.secret_key)

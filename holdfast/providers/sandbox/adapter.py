@@ -42,7 +42,7 @@ class SandboxAdapter:
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
 
-    def compose(self, purchase: Purchase) -> dict[str, Any]:
+    def compose(self, purchase: Purchase, account: AccountHandle) -> dict[str, Any]:
         """Raises UnknownCurrency."""
         return {
             "order_id": purchase.order_number,
@@ -113,7 +113,14 @@ class SandboxAdapter:
         return find(f"{reference}:open", account)
 
     def verify(
-        self, *, headers: Mapping[str, str], body: bytes, credentials: Mapping[str, Any], now: datetime
+        self,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        credentials: Mapping[str, Any],
+        now: datetime,
+        query: str = "",
+        path: str = "",
     ) -> Sequence[Incoming]:
         raise Unproven("The direct gateway sends no webhooks.")
 

@@ -53,7 +53,7 @@ class StripeAdapter:
 
     name = "stripe"
 
-    def compose(self, purchase: Purchase) -> dict[str, Any]:
+    def compose(self, purchase: Purchase, account: AccountHandle) -> dict[str, Any]:
         return request.compose(purchase)
 
     def open(self, *, request: Mapping[str, Any], key: str, account: AccountHandle) -> ProviderReport:
@@ -157,7 +157,14 @@ class StripeAdapter:
         return ask(account, search)
 
     def verify(
-        self, *, headers: Mapping[str, str], body: bytes, credentials: Mapping[str, Any], now: datetime
+        self,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        credentials: Mapping[str, Any],
+        now: datetime,
+        query: str = "",
+        path: str = "",
     ) -> Sequence[Incoming]:
         secrets = credentials.get("webhook_secrets")
         return [signature.verify(header=headers.get("stripe-signature"), body=body, secrets=secrets, now=now)]

@@ -71,7 +71,7 @@ def test_the_request_is_the_orders_amount_to_the_digit():
         success_url="",
         cancel_url="",
     )
-    assert SandboxAdapter().compose(purchase) == REQUEST
+    assert SandboxAdapter().compose(purchase, HANDLE) == REQUEST
 
 
 def test_a_charge_is_captured_money(gateway):
