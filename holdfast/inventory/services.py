@@ -33,7 +33,12 @@ class InsufficientStock(Conflict):
 def reserve(
     *, merchant_id: UUID, order_id: UUID, wanted: Mapping[UUID, int], until: datetime, cause: Cause, now: datetime
 ) -> None:
-    """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left, when it is sent."""
+    """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left, when it is sent.
+
+    The stock is taken before the rows that refer to it are written, in the same round trip: their foreign keys then meet our own
+    lock. The other way round, everyone who wants a hot row first shares its key, and PostgreSQL keeps lists of them (multixacts).
+    """
+    _take(wanted)
     for stock_id, quantity in sorted(wanted.items()):
         row = Reservation(
             merchant_id=merchant_id,
@@ -45,7 +50,6 @@ def reserve(
             created_at=now,
         )
         writes.insert(row)
-    _take(wanted)
 
 
 def hold_again(reservations: Iterable[Reservation], *, until: datetime, cause: Cause) -> None:
@@ -67,7 +71,7 @@ def commit(reservations: Iterable[Reservation], *, cause: Cause, now: datetime) 
     for row in [row for row in reservations if row.state == "held"]:
         move(row, "committed", machine=RESERVATION, cause=cause)
         sold = {"delta": -row.quantity, "cause": "sold", "reservation_id": row.pk, "at": now}
-        writes.insert(Movement(merchant_id=row.merchant_id, stock_id=row.stock_id, **sold))
+        writes.insert(Movement(merchant_id=row.merchant_id, stock_id=row.stock_id, **sold), after=Stock)
         writes.add(Stock, row.stock_id, on_hand=-row.quantity, reserved=-row.quantity)
 
 
