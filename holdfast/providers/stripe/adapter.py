@@ -52,6 +52,8 @@ class StripeAdapter:
     """Credentials: `{"secret_key": "sk_…", "webhook_secrets": ["whsec_…", …], "api_base": another address than Stripe's}`."""
 
     name = "stripe"
+    methods = ("card",)
+    captures_later = True
 
     def compose(self, purchase: Purchase, account: AccountHandle) -> dict[str, Any]:
         return request.compose(purchase)
