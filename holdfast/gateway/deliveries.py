@@ -11,6 +11,7 @@ from functools import partial
 
 from holdfast.gateway import signing
 from holdfast.gateway.courier import Courier
+from holdfast.gateway.mercadopago import notices
 from holdfast.gateway.tx import Tx, encode
 
 AT_ONCE = 32  # Enough to be a storm to a receiver on the same machine, little enough for two cores.
@@ -65,9 +66,12 @@ class Deliveries:
             self._world.deliveries_wanted.set()
 
     async def _post(self, parcel: dict) -> str:
-        body, headers = wrap(parcel, now=time.time())
-        timeout_s = self._world.moods.settings["webhook_timeout_s"]
-        return await self._courier.post(parcel["url"], body=body, headers=headers, timeout_s=timeout_s)
+        settings = self._world.moods.settings
+        if parcel["kind"] == notices.WEBHOOK:
+            url, body, headers = notices.wrap(parcel, now=time.time(), in_ms=bool(settings["mp_ts_ms"]))
+        else:
+            url, (body, headers) = parcel["url"], wrap(parcel, now=time.time())
+        return await self._courier.post(url, body=body, headers=headers, timeout_s=settings["webhook_timeout_s"])
 
 
 def wrap(parcel: dict, *, now: float) -> tuple[bytes, dict[str, str]]:
@@ -83,7 +87,7 @@ def _due(tx: Tx, room: int, flying: set[int]) -> list[dict]:
     if tx.switch(PAUSED) == "yes":
         return []
     rows = tx.execute(
-        "SELECT deliveries.*, event.body AS body, json_extract(endpoint.body, '$.url') AS url,"
+        "SELECT deliveries.*, event.body AS body, json_extract(endpoint.body, '$.url') AS url, endpoint.kind AS kind,"
         " json_extract(endpoint.private, '$.secret') AS secret"
         " FROM deliveries JOIN objects AS event ON event.id = deliveries.event"
         " JOIN objects AS endpoint ON endpoint.id = deliveries.endpoint"
@@ -100,7 +104,7 @@ def _next_due(tx: Tx, *, after: float) -> float:
 
 
 def _record(tx: Tx, parcel: dict, status: str) -> None:
-    """A forged copy is tried once; a genuine one until it is accepted or the tries are used up."""
+    """A forged or unsigned copy is tried once; a genuine one until it is accepted or the tries are used up."""
     attempts = parcel["attempts"] + 1
     settings = tx.world.moods.settings
     tx.world.count("webhook deliveries")
@@ -109,6 +113,8 @@ def _record(tx: Tx, parcel: dict, status: str) -> None:
     if parcel["variant"] == "forged":
         state = "refused" if not status.startswith("2") else "believed"
         tx.world.count(f"webhook forgeries {state}")
+    elif parcel["variant"] == "ipn":
+        state = "delivered" if status.startswith("2") else "given_up"
     elif status.startswith("2"):
         state = "delivered"
         tx.world.count("webhook delivered")
