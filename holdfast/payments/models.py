@@ -28,7 +28,7 @@ class Payment(TenantRow, DueRow):
     account = TenantKey("merchants.Account")
     provider = models.CharField(max_length=20)
     #: How the customer pays, one of the provider's ways: card, pix, transfer. Empty: its first.
-    method = models.CharField(max_length=20, blank=True, db_default="")
+    method = models.CharField(max_length=20, blank=True, default="", db_default="")
     #: The provider's own id of the attempt (a Checkout Session), once known.
     provider_id = models.CharField(max_length=255, null=True)  # noqa: DJ001 - unique where present
     amount_minor = MinorField()

@@ -177,6 +177,7 @@ def late_money(dead: Payment, *, object_id: str, amount_minor: int, cause: Cause
         order_id=dead.order_id,
         account_id=dead.account_id,
         provider=dead.provider,
+        method=dead.method,
         provider_id=object_id,
         amount_minor=amount_minor,
         currency=dead.currency,
