@@ -331,8 +331,11 @@ def test_a_dispute_in_the_books_tells_its_fee_its_standing_and_its_funds():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"fee": None}, {"fee": "103"}, {"fee": True}, {"currency": None}, {"currency": "ugx"}, {"id": 7}, {"type": None},
-     {"object": "charge"}, {"source": "ch_1"}, {"source": []}, {"source": {}}, {"source": charge(object=None)}, {"source": charge(payment_intent=7)}, {"source": charge(payment_intent=None)}],
+    [
+        {"fee": None}, {"fee": "103"}, {"fee": True}, {"currency": None}, {"currency": "ugx"}, {"id": 7}, {"type": None},
+        {"object": "charge"}, {"source": "ch_1"}, {"source": []}, {"source": {}}, {"source": charge(object=None)},
+        {"source": charge(payment_intent=7)}, {"source": charge(payment_intent=None)},
+    ],
 )  # fmt: skip
 def test_a_wrong_typed_line_is_unreadable_and_carries_no_money(changes):
     (report,) = told(line(2500, 103, type="charge", source=charge()) | changes)
