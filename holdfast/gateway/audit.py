@@ -3,6 +3,7 @@
 import json
 
 from holdfast.gateway import direct
+from holdfast.gateway.pix import books as pix
 from holdfast.gateway.tx import Tx
 
 
@@ -19,6 +20,7 @@ def report(tx: Tx, account: str | None) -> dict:
         "payouts": tx.find("payout", account=account),
         "balance_minor": _balance(tx, account),
         "direct_payments": _direct(tx, account),
+        "pix": pix.report(tx, account),
         "sessions": _count(tx, "checkout.session", account),
         "events": _count(tx, "event", account),
         "deliveries": _deliveries(tx),

@@ -125,7 +125,7 @@ class PixAdapter:
         return report if report is not None and report.reference is not None else None
 
     def capture(self, *, money: Taken, amount_minor: int, key: str, account: AccountHandle) -> ProviderReport:
-        """A Pix is taken the moment it is paid; nothing is held. Tells how the attempt stands. Raises NotSent, Unknown, Declined."""
+        """A Pix is taken the moment it is paid: tells how the attempt stands. Raises NotSent, Unknown, Declined."""
         found = self.fetch(reference=money.reference, provider_id=money.provider_id, account=account)
         if found is None:
             raise Unknown("The bank knows no such charge.")

@@ -21,7 +21,13 @@ END_TO_END_ID = re.compile(r"[a-zA-Z0-9]{32}")
 #: `E`, the paying bank's number and the minute in UTC at which it made the id.
 MADE_AT = re.compile(r"[ED][0-9]{8}([0-9]{12})[a-zA-Z0-9]{11}")
 RETURN_ID = re.compile(r"[a-zA-Z0-9]{1,35}")
-REMOVED = frozenset(["REMOVIDA_PELO_USUARIO_RECEBEDOR", "REMOVIDA_PELO_PSP"])
+#: What the status of a charge says where there is no money in it.
+STATUSES = {
+    "ATIVA": Kind.OPENED,
+    "CONCLUIDA": Kind.PENDING,
+    "REMOVIDA_PELO_USUARIO_RECEBEDOR": Kind.CANCELLED,
+    "REMOVIDA_PELO_PSP": Kind.CANCELLED,
+}
 #: Natures of returns that are the bank's own doing begin like this: MED_OPERACIONAL, MED_FRAUDE, MED_PIX_AUTOMATICO.
 BY_THE_BANK = "MED"
 RETURNS = {"EM_PROCESSAMENTO": Kind.REFUND_PENDING, "DEVOLVIDO": Kind.REFUNDED, "NAO_REALIZADO": Kind.REFUND_FAILED}
@@ -49,15 +55,9 @@ class Reader:
         paid = {end_to_end_id(each) or f"without an id, {number}": each for number, each in enumerate(found)}
         if paid:
             return self.of_all_money(list(paid.values()), txid=txid, raw=raw)
-        kind, detail = Kind.UNREADABLE, {}
-        if not isinstance(txid, str):
-            detail = {"unreadable": "the charge has no txid"}
-        elif status == "ATIVA":
-            kind = Kind.OPENED
-        elif status == "CONCLUIDA":
-            kind = Kind.PENDING
-        elif status in REMOVED:
-            kind = Kind.CANCELLED
+        kind, detail = STATUSES.get(raw, Kind.UNREADABLE), {}
+        if not isinstance(txid, str) or charge.get("pix"):
+            kind, detail = Kind.UNREADABLE, {"unreadable": "the charge has no txid, or its pix is no list of Pix"}
         show = {"pix": code} if kind is Kind.OPENED and (code := code_of(charge, self.account)) else {}
         calendar = charge.get("calendario")
         made = moment(calendar.get("criacao")) if isinstance(calendar, Mapping) and kind is Kind.OPENED else None
