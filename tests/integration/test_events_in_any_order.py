@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.flows import webhooks
 from holdfast.kernel.ids import new_id
-from holdfast.providers.stripe.adapter import INTENT_EVENTS, SESSION_EVENTS
+from holdfast.providers.stripe.events import INTENT_EVENTS, SESSION_EVENTS
 from tests import build
 from tests.crash.world import LEDGER, TOTAL, World
 from tests.integration import driving

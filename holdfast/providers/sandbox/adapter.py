@@ -38,6 +38,8 @@ class SandboxAdapter:
     """
 
     name = "sandbox"
+    methods = ("direct",)
+    captures_later = False
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep

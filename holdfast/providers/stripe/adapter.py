@@ -1,7 +1,7 @@
 """Stripe's Checkout Sessions behind our contract. https://docs.stripe.com/payments/checkout"""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,18 +10,22 @@ import stripe
 
 from holdfast.kernel import clock, limits
 from holdfast.providers.contract import (
+    MONEY,
     AccountHandle,
     Declined,
     Incoming,
     Kind,
     NotSent,
+    Pointer,
     ProviderReport,
     Purchase,
+    Return,
     Source,
+    Taken,
     Unknown,
 )
-from holdfast.providers.stripe import reading, request, signature
-from holdfast.providers.stripe.asking import Refusal, ask
+from holdfast.providers.stripe import books, disputes, events, fields, held, reading, refunds, request, signature
+from holdfast.providers.stripe.asking import Refusal, ask, or_unknown
 
 #: Everything of a session that a report may need, in one answer.
 EXPANDED = ["payment_intent.latest_charge"]
@@ -29,29 +33,14 @@ EXPANDED = ["payment_intent.latest_charge"]
 LOOKUP_MARGIN = timedelta(minutes=10)
 #: Sessions that a search reads, a hundred to a page, before it gives up rather than claim that there is none.
 LOOKUP_SESSIONS = 10_000
-#: The events that can move a payment, with what their object is. Refunds and disputes are not read here.
-SESSION_EVENTS = frozenset(
-    [
-        "checkout.session.completed",
-        "checkout.session.async_payment_succeeded",
-        "checkout.session.async_payment_failed",
-        "checkout.session.expired",
-    ]
-)
-INTENT_EVENTS = frozenset(
-    [
-        "payment_intent.succeeded",
-        "payment_intent.payment_failed",
-        "payment_intent.canceled",
-        "payment_intent.amount_capturable_updated",
-    ]
-)
 
 
 class StripeAdapter:
     """Credentials: `{"secret_key": "sk_…", "webhook_secrets": ["whsec_…", …], "api_base": another address than Stripe's}`."""
 
     name = "stripe"
+    methods = ("card",)
+    captures_later = True
 
     def compose(self, purchase: Purchase, account: AccountHandle) -> dict[str, Any]:
         return request.compose(purchase)
@@ -75,7 +64,7 @@ class StripeAdapter:
         """
         reference = request["client_reference_id"]
         if not refusal.certain or refusal.param == "expires_at":
-            found = _or_unknown(lambda: self.fetch(reference=reference, provider_id=None, account=account))
+            found = or_unknown(lambda: self.fetch(reference=reference, provider_id=None, account=account))
             if found:
                 return found
         raise Declined(
@@ -87,25 +76,27 @@ class StripeAdapter:
                 source=Source.REPLY,
                 reference=reference,
                 occurred_at=clock.now(),
-                raw_status=refusal.code[: reading.MAX_STATUS],
+                raw_status=refusal.code[: fields.MAX_STATUS],
                 detail={"message": refusal.message, "param": refusal.param, "request_id": refusal.request_id},
             )
         )
 
     def close(self, *, provider_id: str, key: str, account: AccountHandle) -> ProviderReport:
-        """Expire the session. Raises NotSent, Unknown; one that was paid first is reported as what it is."""
+        """Expire the session, or let go of what it holds. Raises NotSent, Unknown; one that was paid is reported as it is."""
         try:
             session = self._expire(provider_id, account, {"idempotency_key": key})
         except Refusal as refusal:
-            return self._not_closed(refusal, provider_id=provider_id, account=account)
+            return self._not_closed(refusal, provider_id=provider_id, key=key, account=account)
         return reading.of_session(session, account=account, source=Source.REPLY)
 
     def _expire(self, provider_id: str, account: AccountHandle, options: Any) -> dict[str, Any]:
         return ask(account, lambda client: client.v1.checkout.sessions.expire(provider_id, {}, options).to_dict())
 
-    def _not_closed(self, refusal: Refusal, *, provider_id: str, account: AccountHandle) -> ProviderReport:
+    def _not_closed(self, refusal: Refusal, *, provider_id: str, key: str, account: AccountHandle) -> ProviderReport:
         """Stripe expires open sessions only, so it is usually complete or expired already."""
-        report = _or_unknown(lambda: self._retrieve(provider_id, account))
+        report = or_unknown(lambda: self._retrieve(provider_id, account))
+        if report.kind is Kind.AUTHORIZED and report.object_id:
+            return self._let_go(report.object_id, provider_id=provider_id, key=key, account=account)
         if report.kind is not Kind.OPENED:
             return report
         if not refusal.replayed:
@@ -116,6 +107,23 @@ class StripeAdapter:
         except (Refusal, NotSent) as again:
             raise Unknown(f"Stripe does not close the open session: {again}") from again
         return reading.of_session(session, account=account, source=Source.REPLY)
+
+    def _let_go(self, intent_id: str, *, provider_id: str, key: str, account: AccountHandle) -> ProviderReport:
+        """The session is complete and holds money. It may be captured at the same instant: the session tells who was first."""
+        held.let_go(intent_id, key=f"{key}:let_go", account=account)
+        report = or_unknown(lambda: self._retrieve(provider_id, account))
+        if report.kind is Kind.AUTHORIZED:
+            raise Unknown(f"Stripe does not let go of {intent_id}.")
+        return report
+
+    def capture(self, *, money: Taken, amount_minor: int, key: str, account: AccountHandle) -> ProviderReport:
+        return held.capture(money=money, amount_minor=amount_minor, key=key, account=account)
+
+    def refund(self, *, wanted: Return, key: str, account: AccountHandle) -> ProviderReport:
+        return refunds.refund(wanted=wanted, key=key, account=account)
+
+    def fetch_refund(self, *, wanted: Return, provider_id: str | None, account: AccountHandle) -> ProviderReport | None:
+        return refunds.fetch_refund(wanted=wanted, provider_id=provider_id, account=account)
 
     def fetch(
         self,
@@ -130,7 +138,33 @@ class StripeAdapter:
             id_ = provider_id or self._find(reference, account=account, since=since)
         except Refusal as refusal:
             raise Unknown(f"Stripe refused the search: {refusal}") from refusal
-        return self._retrieve(id_, account) if id_ else None
+        return self._whole(self._retrieve(id_, account), account) if id_ else None
+
+    def look(self, *, pointer: Pointer, account: AccountHandle) -> ProviderReport | None:
+        """The session of a PaymentIntent. None where Stripe has none of ours. Raises NotSent, Unknown."""
+        if pointer.kind != MONEY:
+            return None
+        filters: Any = {"payment_intent": pointer.id, "limit": 1, "expand": [f"data.{path}" for path in EXPANDED]}
+        try:
+            found = ask(account, lambda client: client.v1.checkout.sessions.list(filters).to_dict())["data"]
+        except Refusal as refusal:
+            if refusal.status == 404 or refusal.code == "resource_missing":
+                return None
+            raise Unknown(f"Stripe refused the search: {refusal}") from refusal
+        session = fields.mapping(found[0]) if found else {}
+        if not (fields.ours(session) or fields.ours(fields.mapping(session.get("payment_intent")))):
+            return None
+        return self._whole(reading.of_session(session, account=account, source=Source.POLL), account)
+
+    def _whole(self, report: ProviderReport, account: AccountHandle) -> ProviderReport:
+        """With its refunds and disputes. Before money was taken there are none: an open session stays one request."""
+        if report.kind is not Kind.CAPTURED or report.object_id is None:
+            return report
+        returned = refunds.of_money(report.object_id, account=account)
+        return replace(report, also=[*returned, *disputes.of_money(report.object_id, account=account)])
+
+    def statement(self, *, since: datetime, until: datetime, account: AccountHandle) -> Iterator[ProviderReport]:
+        return books.statement(since=since, until=until, account=account)
 
     def _retrieve(self, provider_id: str, account: AccountHandle) -> ProviderReport:
         """Stripe forgets no session. One that it does not know belongs to another key, and may be paid there."""
@@ -150,7 +184,7 @@ class StripeAdapter:
             for number, session in enumerate(sessions):
                 if number >= LOOKUP_SESSIONS:
                     raise Unknown(f"There are more than {LOOKUP_SESSIONS} sessions to search through.")
-                if reading.reference(session.to_dict()) == reference:
+                if fields.reference(session.to_dict()) == reference:
                     return session.id
             return None
 
@@ -169,23 +203,8 @@ class StripeAdapter:
         secrets = credentials.get("webhook_secrets")
         return [signature.verify(header=headers.get("stripe-signature"), body=body, secrets=secrets, now=now)]
 
-    def read(self, *, body: bytes, type: str, account: AccountHandle) -> ProviderReport | None:
-        """Never raises: an event of a kind that we act on, but cannot read, is reported as UNREADABLE."""
-        if type not in SESSION_EVENTS | INTENT_EVENTS:
-            return None
-        try:
-            event = json.loads(body)
-            subject, told_at = event["data"]["object"], reading.moment(event["created"])
-            same_mode = event["livemode"] is subject["livemode"]
-        except (ValueError, LookupError, TypeError, RecursionError) as why:
-            return reading.unreadable({}, why, account=account, source=Source.WEBHOOK, told_at=None)
-        if not same_mode:
-            odd = reading.Puzzling("the event and its object are not of the same mode")
-            return reading.unreadable(subject, odd, account=account, source=Source.WEBHOOK, told_at=told_at)
-        if type in INTENT_EVENTS:
-            return reading.of_intent(subject, account=account, source=Source.WEBHOOK, told_at=told_at)
-        failed = type == "checkout.session.async_payment_failed"
-        return reading.of_session(subject, account=account, source=Source.WEBHOOK, told_at=told_at, async_failed=failed)
+    def read(self, *, body: bytes, type: str, account: AccountHandle) -> ProviderReport | Pointer | None:
+        return events.read(body=body, type=type, account=account)
 
 
 def created_about(reference: str, since: datetime | None) -> dict[str, Any]:
@@ -205,11 +224,3 @@ def created_about(reference: str, since: datetime | None) -> dict[str, Any]:
         return {}
     first, last = min(made) - LOOKUP_MARGIN, max(made) + limits.KEY_SAFE_AGE + LOOKUP_MARGIN
     return {"created": {"gte": int(first.timestamp()), "lte": int(last.timestamp())}}
-
-
-def _or_unknown(question: Callable[[], Any]) -> Any:
-    """A second question within a first: if it cannot be asked, the first stays unknown, whatever the second would say."""
-    try:
-        return question()
-    except NotSent as error:
-        raise Unknown(f"It could not be looked up: {error.detail}") from error

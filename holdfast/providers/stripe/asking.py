@@ -95,6 +95,31 @@ def ask(account: AccountHandle, question: Callable[[stripe.StripeClient], T]) ->
         raise Unknown(f"Asking Stripe broke: {type(error).__name__}.") from error
 
 
+def every(account: AccountHandle, listing: Callable[[stripe.StripeClient], Any], *, most: int) -> list[dict[str, Any]]:
+    """All objects of a list, page by page, in Stripe's order: newest first. Raises NotSent, Unknown (also beyond `most`)."""
+
+    def question(client: stripe.StripeClient) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for each in listing(client).auto_paging_iter():
+            if len(found) >= most:
+                raise Unknown(f"There are more than {most} to read.")
+            found.append(each.to_dict())
+        return found
+
+    try:
+        return ask(account, question)
+    except Refusal as refusal:
+        raise Unknown(f"Stripe refused the list: {refusal}") from refusal
+
+
+def or_unknown(question: Callable[[], T]) -> T:
+    """A second question within a first: if it cannot be asked, the first stays unknown, whatever the second would say."""
+    try:
+        return question()
+    except NotSent as error:
+        raise Unknown(f"It could not be looked up: {error.detail}") from error
+
+
 def client_of(account: AccountHandle) -> tuple[stripe.StripeClient, Line]:
     """Raises NotSent where the account's credentials cannot even be tried: nothing has left the house (S-48)."""
     key, base = account.credentials.get("secret_key"), account.credentials.get("api_base") or ""

@@ -1,33 +1,38 @@
-"""What Stripe's objects say, in our words. Every path (reply, webhook, poll) is translated here, so that the same money
-is the same fact whichever way it came: its `object_id` is always the PaymentIntent's id.
+"""What sessions and PaymentIntents say, in our words. Every path (reply, webhook, poll) is translated here, so that the same
+money is the same fact whichever way it came: its `object_id` is always the PaymentIntent's id.
 
 The session names its PaymentIntent, and the PaymentIntent's own events are about it; a charge's id is missing from the
 session's events, and a PaymentIntent is captured only once.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from holdfast.kernel import clock
 from holdfast.kernel.errors import Refused
-from holdfast.kernel.limits import MAX_AMOUNT_MINOR
 from holdfast.providers.contract import AccountHandle, Kind, ProviderReport, Source
 from holdfast.providers.stripe.amounts import from_stripe
+from holdfast.providers.stripe.fields import (
+    MAX_STATUS,
+    Puzzling,
+    amount,
+    currency,
+    mapping,
+    moment,
+    reference,
+    string,
+    text,
+    unreadable,
+    words,
+)
 
 #: https://docs.stripe.com/payments/paymentintents/lifecycle: the customer may still pay, or the bank has not answered.
 WAITING = frozenset(["requires_payment_method", "requires_confirmation", "requires_action", "processing"])
 #: Reasons by which Stripe itself ended a PaymentIntent: its time was over. Any other reason is somebody's decision.
 #: A session that expires ends its PaymentIntent as well, and the two events come in any order: both must say EXPIRED.
 ENDED_BY_TIME = frozenset(["automatic", "expired", "failed_invoice", "void_invoice"])
-REFERENCE = re.compile(r"[0-9a-f]{32}")
-MAX_STATUS = 80
-
-
-class Puzzling(Exception):
-    """A field is missing, or not of the type that Stripe documents."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,7 @@ def of_session(
 
     `async_failed`: the session came with `checkout.session.async_payment_failed`; its own fields do not tell.
     """
-    body = session if isinstance(session, Mapping) else {}
+    body = mapping(session)
     try:
         if body.get("object") != "checkout.session":
             raise Puzzling("this is no Checkout Session")
@@ -67,7 +72,7 @@ def of_session(
 
 def of_intent(intent: object, *, account: AccountHandle, source: Source, told_at: datetime | None = None) -> ProviderReport:
     """The report in a PaymentIntent. It does not name its session, so `provider_id` is empty. Never raises."""
-    body = intent if isinstance(intent, Mapping) else {}
+    body = mapping(intent)
     try:
         verdict = intent_verdict(body)
         return _report(body, verdict, account=account, source=source, told_at=told_at, provider_id=None)
@@ -147,7 +152,7 @@ def intent_verdict(intent: Mapping[str, Any]) -> Verdict:
         reason = intent.get("cancellation_reason")
         kind = Kind.EXPIRED if reason in ENDED_BY_TIME else Kind.CANCELLED
         at = moment(intent.get("canceled_at"))
-        return Verdict(kind=kind, status=status, object_id=id_, at=at, detail=_words(cancellation_reason=reason))
+        return Verdict(kind=kind, status=status, object_id=id_, at=at, detail=words(cancellation_reason=reason))
     kind = Kind.PENDING if status in WAITING else Kind.UNREADABLE
     return Verdict(kind=kind, status=status, object_id=id_, detail=last_error(intent))
 
@@ -179,46 +184,9 @@ def _report(
         currency=verdict.currency,
         occurred_at=told_at or verdict.at or clock.now(),
         raw_status=verdict.status[:MAX_STATUS],
-        pay_url=_string(body.get("url")) if verdict.kind is Kind.OPENED else "",
+        pay_url=string(body.get("url")) if verdict.kind is Kind.OPENED else "",
         detail=verdict.detail,
     )
-
-
-def unreadable(
-    body: Mapping[str, Any],
-    why: Exception,
-    *,
-    account: AccountHandle,
-    source: Source,
-    told_at: datetime | None,
-) -> ProviderReport:
-    """A report that moves nothing and calls a person, as well bound to its payment as can be read."""
-    live = body.get("livemode")
-    id_ = _string(body.get("id")) or None
-    is_session = body.get("object") == "checkout.session"
-    return ProviderReport(
-        provider="stripe",
-        account_id=account.id,
-        live=live if type(live) is bool else account.live,
-        kind=Kind.UNREADABLE,
-        source=source,
-        reference=reference(body),
-        provider_id=id_ if is_session else None,
-        object_id=None if is_session else id_,
-        occurred_at=told_at or clock.now(),
-        raw_status=_string(body.get("status"))[:MAX_STATUS],
-        detail={"unreadable": str(why)},
-    )
-
-
-def reference(body: Mapping[str, Any]) -> str | None:
-    """Our payment's id in hex, as we gave it; None when the object is not ours or does not tell."""
-    metadata = body.get("metadata")
-    ours = metadata.get("holdfast_payment") if isinstance(metadata, Mapping) else None
-    for said in (ours, body.get("client_reference_id")):
-        if isinstance(said, str) and REFERENCE.fullmatch(said):
-            return said
-    return None
 
 
 def last_error(intent: Mapping[str, Any]) -> dict[str, str]:
@@ -226,32 +194,7 @@ def last_error(intent: Mapping[str, Any]) -> dict[str, str]:
     error = intent.get("last_payment_error")
     if not isinstance(error, Mapping):
         return {}
-    return _words(code=error.get("code"), decline_code=error.get("decline_code"), message=error.get("message"))
-
-
-def text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise Puzzling(f"{name} is not a text")
-    return value
-
-
-def amount(body: Mapping[str, Any], name: str) -> int:
-    value = body.get(name)
-    if type(value) is not int or not 0 < value <= MAX_AMOUNT_MINOR:
-        raise Puzzling(f"{name} is not an amount")
-    return value
-
-
-def currency(body: Mapping[str, Any]) -> str:
-    return text(body, "currency").upper()
-
-
-def moment(value: object) -> datetime | None:
-    """Unix seconds → a time; None for anything else."""
-    if type(value) is not int or not 0 < value < 10**11:
-        return None
-    return datetime.fromtimestamp(value, UTC)
+    return words(code=error.get("code"), decline_code=error.get("decline_code"), message=error.get("message"))
 
 
 def _charged_at(intent: Mapping[str, Any]) -> datetime | None:
@@ -261,11 +204,3 @@ def _charged_at(intent: Mapping[str, Any]) -> datetime | None:
 
 def _renamed(verdict: Verdict, session_status: str) -> Verdict:
     return replace(verdict, status=f"{session_status}/{verdict.status}")
-
-
-def _words(**said: object) -> dict[str, str]:
-    return {name: value for name, value in said.items() if isinstance(value, str) and value}
-
-
-def _string(value: object) -> str:
-    return value if isinstance(value, str) else ""
