@@ -33,6 +33,7 @@ BY_THE_BANK = "MED"
 RETURNS = {"EM_PROCESSAMENTO": Kind.REFUND_PENDING, "DEVOLVIDO": Kind.REFUNDED, "NAO_REALIZADO": Kind.REFUND_FAILED}
 MAX_STATUS = 80
 MAX_CODE = 512
+MAX_WORDS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,4 +242,4 @@ def _with(report: ProviderReport, *, also: Sequence[ProviderReport]) -> Provider
 
 
 def _words(**said: object) -> dict[str, str]:
-    return {name: value[:200] for name, value in said.items() if isinstance(value, str) and value}
+    return {name: value[:MAX_WORDS] for name, value in said.items() if isinstance(value, str) and value}
