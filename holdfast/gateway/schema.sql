@@ -72,6 +72,20 @@ CREATE TABLE IF NOT EXISTS direct_payments (
     PRIMARY KEY (account, key)
 ) WITHOUT ROWID;
 
+-- `payment` is the key of the charge that is returned.
+CREATE TABLE IF NOT EXISTS direct_refunds (
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    id TEXT NOT NULL UNIQUE,
+    payment TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (account, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS direct_refunds_payment ON direct_refunds (account, payment);
+
 CREATE TABLE IF NOT EXISTS counters (
     name TEXT PRIMARY KEY,
     count INTEGER NOT NULL

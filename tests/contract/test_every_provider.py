@@ -7,21 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gateway_process import GatewayProcess, free_port
-from shops import SILENT_S, subclasses
+from shops import SILENT_S, outcome, subclasses
 
 from holdfast.kernel import clock
 from holdfast.kernel.errors import HoldfastError
 from holdfast.providers.contract import Declined, Kind, NotSent, Unknown, Unproven
 from holdfast.providers.registry import ADAPTERS
-
-
-def outcome(ask) -> str:
-    """The kind of the report, or the name of what was raised."""
-    try:
-        report = ask()
-    except (NotSent, Unknown, Declined) as said:
-        return type(said).__name__
-    return "nothing" if report is None else str(report.kind)
 
 
 def test_every_provider_has_a_shop():
