@@ -66,7 +66,7 @@ class Reader:
 
     def of_all_money(self, paid: Sequence[Mapping[str, Any]], *, txid: object, raw: str) -> ProviderReport:
         """Several Pix of one charge as one report: the first that can be read, the others and every return beside it."""
-        known = sorted(paid, key=lambda pix: (moment(pix.get("horario")) or clock.now(), str(pix)))
+        known = sorted(paid, key=lambda pix: moment(pix.get("horario")) or clock.now())
         reports = [self.of_money(pix, txid=txid, raw=raw) for pix in known]
         first = next((each for each in reports if each.kind is Kind.CAPTURED), reports[0])
         also = [each for report in reports for each in ([*report.also] if report is first else [_alone(report), *report.also])]

@@ -14,7 +14,10 @@ RETURNED_WITHIN = timedelta(days=90)
 #: messages).
 ID_MAY_DIFFER = timedelta(hours=12)
 MAX_REASON = 140
+#: The statuses by which the API tells that a request itself is wrong, or that its id is taken.
 MEANT = frozenset([400, 409, 422])
+#: What the API says of a Pix that it does not know, whatever was asked about it.
+NO_SUCH_MONEY = "PixNaoEncontrado"
 
 
 def make(wanted: Return, *, account: AccountHandle) -> ProviderReport:
@@ -41,13 +44,16 @@ def make(wanted: Return, *, account: AccountHandle) -> ProviderReport:
 
 
 def find(wanted: Return, *, account: AccountHandle) -> ProviderReport | None:
-    """What the bank knows of it; None where the API itself knows none. Raises NotSent, Unknown."""
+    """What the bank knows of it; None where the API knows the money and no such return. Raises NotSent, Unknown.
+
+    Money that it does not show to these credentials belongs to others, and may have been returned there.
+    """
     try:
         said = ask(account, "GET", _path(wanted))
     except Refusal as refusal:
-        if refusal.says_not_found:
+        if refusal.says_not_found and refusal.problem != NO_SUCH_MONEY:
             return None
-        raise Unknown(f"The bank refused the look-up: {refusal}") from refusal
+        raise Unknown(f"The bank does not show the return or its money to these credentials: {refusal}") from refusal
     return _report(wanted, said, account=account, source=Source.POLL)
 
 
@@ -68,8 +74,8 @@ def _after(wanted: Return, account: AccountHandle, outcome: Unknown | Refusal) -
         return found
     if isinstance(outcome, Unknown):
         raise outcome
-    if outcome.status not in MEANT and not outcome.says_not_found:
-        raise Unknown(f"The bank does not take the return, and it may be the wrong address: {outcome}") from outcome
+    if outcome.status not in MEANT:
+        raise Unknown(f"The bank does not take the return, and it may be the wrong address or account: {outcome}") from outcome
     said = {"message": outcome.detail} if outcome.detail else {}
     raise Declined(_refused(wanted, account, raw=outcome.problem or f"http_{outcome.status}", said=said)) from outcome
 
