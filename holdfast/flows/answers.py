@@ -65,8 +65,9 @@ def next_step(order: Order, latest: Payment | None, *, holds_money: bool) -> dic
     """What the customer does next (pay at `url`, wait, pay_again or none), from where order and latest attempt stand."""
     if holds_money and order.state in ("payment_failed", "expired", "cancelled"):
         return {"action": "wait", "detail": "Your money came in after the order had ended. We are looking into it.", "url": ""}
-    if order.state == "payment_pending" and latest is not None and latest.state == "open" and latest.pay_url:
-        return {"action": "pay", "detail": "Pay on the provider's page.", "url": latest.pay_url}
+    if order.state == "payment_pending" and latest is not None and latest.state == "open" and (latest.pay_url or latest.show):
+        detail = "Pay with what `show` of the payment says." if latest.show else "Pay on the provider's page."
+        return {"action": "pay", "detail": detail, "url": latest.pay_url}
     if order.state in ("payment_pending", "payment_authorized", "capture_failed"):
         return {"action": "wait", "detail": "We are checking with your bank.", "url": ""}
     if order.state in ("payment_failed", "expired"):

@@ -42,6 +42,7 @@ class PixAdapter:
 
     name = "pix"
     methods = ("pix",)
+    currencies: tuple[str, ...] = ("BRL",)
     captures_later = False
 
     def compose(self, purchase: Purchase, account: AccountHandle) -> dict[str, Any]:

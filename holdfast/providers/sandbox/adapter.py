@@ -44,6 +44,7 @@ class SandboxAdapter:
 
     name = "sandbox"
     methods = ("direct",)
+    currencies: tuple[str, ...] = ()
     captures_later = False
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
