@@ -32,7 +32,7 @@ from holdfast.providers.contract import AccountHandle, Declined, NotSent, Provid
 log = structlog.get_logger()
 
 #: The fault points of asking, one per kind of question (see kernel.faults).
-STEPS = ("ask.open", "ask.close", "ask.capture", "ask.refund", "ask.fetch", "ask.look")
+STEPS = ("ask.open", "ask.close", "ask.capture", "ask.refund", "ask.fetch", "ask.look", "ask.statement")
 
 
 @dataclass(frozen=True, kw_only=True)

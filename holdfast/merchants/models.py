@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from holdfast.db.fields import CurrencyField, IdField, TenantRow, TokenHash
+from holdfast.db.fields import CurrencyField, DueRow, IdField, TenantRow, TokenHash
 from holdfast.db.laws import Frozen, TenantWall
 
 
@@ -86,8 +86,11 @@ class ApiKey(TenantRow):
         return f"{self.kind} …{self.hint}"
 
 
-class Account(TenantRow):
-    """A merchant's account with a provider: where money is taken and whose webhooks are believed."""
+class Account(TenantRow, DueRow):
+    """A merchant's account with a provider: where money is taken and whose webhooks are believed.
+
+    `due_at` is when its provider's books are read again; null never.
+    """
 
     class Mode(models.TextChoices):
         TEST = "test"
@@ -101,9 +104,12 @@ class Account(TenantRow):
     enabled = models.BooleanField(default=True)
     #: Whether money is taken when the customer pays, or held until the merchant takes it.
     capture = models.CharField(max_length=9, default="automatic", db_default="automatic")
+    #: The provider's books were read until then.
+    books_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="merchants_account_due")]
         constraints = [
             Frozen(name="merchants_account_frozen", columns=["merchant_id", "provider", "mode"]),
             models.CheckConstraint(name="merchants_account_capture", condition=models.Q(capture__in=("automatic", "manual"))),

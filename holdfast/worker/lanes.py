@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from django.db import connections
 
-from holdfast.flows import expiry, fulfil, housekeeping, lookups, messages, recovery, webhooks
+from holdfast.flows import books, expiry, fulfil, housekeeping, lookups, messages, recovery, webhooks
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Broken, Conflict
 
@@ -36,6 +36,7 @@ LANES = (
     Lane("orders", expiry.work),
     Lane("fulfilments", fulfil.work),
     Lane("messages", messages.work),
+    Lane("books", books.work, limits.HOUSEKEEPING_EVERY_S),
     Lane("housekeeping", housekeeping.work, limits.HOUSEKEEPING_EVERY_S),
 )
 

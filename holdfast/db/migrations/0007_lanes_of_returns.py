@@ -1,6 +1,6 @@
-"""Two more lanes: refunds that are pending, and events that only say where to look.
+"""Three more lanes: refunds that are pending, providers' books, and events that only say where to look.
 
-The second is apart from the first events, so that a provider that is slow to answer holds up nobody who need not ask it.
+The last is apart from the first events, so that a provider that is slow to answer holds up nobody who need not ask it.
 """
 
 from django.db import migrations
@@ -26,13 +26,14 @@ BEGIN
 END $$;
 """
 
-MORE = " WHEN 'refunds' THEN 'payments_refund' WHEN 'lookups' THEN 'inbox_event'"
+MORE = " WHEN 'refunds' THEN 'payments_refund' WHEN 'lookups' THEN 'inbox_event' WHEN 'books' THEN 'merchants_account'"
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("db", "0006_receive_planned_once"),
         ("inbox", "0003_returns"),
+        ("merchants", "0005_returns"),
         ("payments", "0004_returns"),
     ]
 
