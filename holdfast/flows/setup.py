@@ -8,9 +8,11 @@ from uuid import UUID
 
 from holdfast.catalog.models import Product, Variant
 from holdfast.customers.models import User
+from holdfast.db import due
 from holdfast.db.tenancy import writing
 from holdfast.inventory import services as inventory
 from holdfast.inventory.models import Slot, Stock
+from holdfast.kernel import limits
 from holdfast.kernel.ids import new_token
 from holdfast.merchants import queries as merchants
 from holdfast.merchants.credentials import seal
@@ -96,7 +98,13 @@ def open_account(
             return known
         chosen = {"id": id} if id else {}
         return Account.objects.create(
-            merchant_id=merchant_id, provider=provider, mode=mode, sealed=seal(dict(credentials)), created_at=now, **chosen
+            merchant_id=merchant_id,
+            provider=provider,
+            mode=mode,
+            sealed=seal(dict(credentials)),
+            created_at=now,
+            due_at=due.after(limits.BOOKS_EVERY / 12),
+            **chosen,
         )
 
 

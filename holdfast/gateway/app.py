@@ -23,20 +23,12 @@ from holdfast.gateway import (
     sessions,
 )
 from holdfast.gateway.idempotency import Answer
-from holdfast.gateway.mercadopago import api as mp_api
-from holdfast.gateway.mercadopago import chargebacks as mp_chargebacks
-from holdfast.gateway.mercadopago import pages as mp_pages
-from holdfast.gateway.mercadopago import payments as mp_payments
-from holdfast.gateway.mercadopago import preferences as mp_preferences
-from holdfast.gateway.mercadopago import refunds as mp_refunds
-from holdfast.gateway.mercadopago import search as mp_search
+from holdfast.gateway.mercadopago import routes as mercadopago
+from holdfast.gateway.pix import routes as pix
 from holdfast.gateway.world import World
 
 ROOMS = (sessions, intents, charges, refunds, disputes, events, balance, payouts, endpoints)
 OPERATIONS = [operation for room in ROOMS for operation in room.OPERATIONS]
-#: Searches come first: their paths look like an id's.
-MP_ROOMS = (mp_search, mp_preferences, mp_payments, mp_refunds, mp_chargebacks)
-MP_OPERATIONS = [operation for room in MP_ROOMS for operation in room.OPERATIONS]
 
 
 async def healthz(request: Request) -> Response:
@@ -54,11 +46,11 @@ def build(world: World) -> Starlette:
     routes = [
         Route("/healthz", healthz),
         *(Route(each.path, api.handler(each), methods=[each.method]) for each in OPERATIONS),
-        *(Route(each.path, mp_api.handler(each), methods=[each.method]) for each in MP_OPERATIONS),
         *pages.ROUTES,
-        *mp_pages.ROUTES,
         *direct.ROUTES,
         *control.ROUTES,
+        *mercadopago.ROUTES,
+        *pix.ROUTES,
     ]
     app = Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
     app.state.world = world

@@ -1,9 +1,11 @@
 """The gateway's own account of what happened, for a judge that believes nobody else."""
 
 import json
+from collections.abc import Callable
 
 from holdfast.gateway import direct
 from holdfast.gateway.mercadopago import audit as mercadopago
+from holdfast.gateway.pix import books as pix
 from holdfast.gateway.tx import Tx
 
 
@@ -19,8 +21,10 @@ def report(tx: Tx, account: str | None) -> dict:
         "disputes": tx.find("dispute", account=account),
         "payouts": tx.find("payout", account=account),
         "balance_minor": _balance(tx, account),
-        "direct_payments": _direct(tx, account),
+        "direct_payments": _direct(tx, "direct_payments", direct.shown, account),
+        "direct_refunds": _direct(tx, "direct_refunds", direct.shown_refund, account),
         "mercadopago": mercadopago.report(tx, account),
+        "pix": pix.report(tx, account),
         "sessions": _count(tx, "checkout.session", account),
         "events": _count(tx, "event", account),
         "deliveries": _deliveries(tx),
@@ -55,9 +59,9 @@ def _balance(tx: Tx, account: str | None) -> dict[str, int]:
     return balance
 
 
-def _direct(tx: Tx, account: str | None) -> list[dict]:
-    sql = "SELECT * FROM direct_payments" + (" WHERE account = ?" if account else "") + " ORDER BY created, id"
-    return [direct.shown(row) for row in tx.execute(sql, [account] if account else [])]
+def _direct(tx: Tx, table: str, shown: Callable, account: str | None) -> list[dict]:
+    sql = f"SELECT * FROM {table}" + (" WHERE account = ?" if account else "") + " ORDER BY created, id"
+    return [shown(row) for row in tx.execute(sql, [account] if account else [])]
 
 
 def _count(tx: Tx, kind: str, account: str | None) -> int:

@@ -220,7 +220,8 @@ async def reset(request: Request, _: dict) -> dict:
         raise invalid("Start the gateway with --allow-reset to allow this.")
 
     def work(tx: Tx) -> None:
-        tables = "deliveries objects mp_objects idempotency_keys alarms direct_payments counters switches accounts"
+        tables = "deliveries objects idempotency_keys alarms direct_payments direct_refunds counters switches accounts"
+        tables += " mp_objects pix_clients pix_tokens pix_keys pix_charges pix_received pix_returns"
         for table in tables.split():
             tx.execute(f"DELETE FROM {table}")
 

@@ -29,7 +29,9 @@ MONEY_MOODS = {  # Drawn when a payment or a refund is made; the operations are 
 ALL_MOODS = ("latency", *REQUEST_MOODS, *WEBHOOK_MOODS, *MONEY_MOODS["payment"], *MONEY_MOODS["refund"])
 
 DIRECT = "POST /fake-gateway/start/"
-# Its 500 means "not charged", always; so the moods that answer 500 after a commit do not exist there.
+DIRECT_REFUND = "POST /fake-gateway/refunds/"
+DIRECTS = (DIRECT, DIRECT_REFUND)
+# Their 500 means "nothing moved", always; so the moods that answer 500 after a commit do not exist there.
 DIRECT_REFUSES = ("error_after", "fail_during")
 
 SETTINGS = {
@@ -45,6 +47,7 @@ SETTINGS = {
     "mp_preference_keys": 1.0,  # Whether Mercado Pago's preferences heed idempotency keys; it does not say so.
     "mp_search_lag_s": 0.0,  # How far its searches are behind.
     "mp_ts_ms": 0.0,  # Whether its signatures count milliseconds.
+    "pix_token_s": 3600.0,  # How long a token of the bank lives.
     "retry_first_s": 0.2,  # Webhook retries: 0.2, 0.4, 0.8 … seconds,
     "retry_longest_s": 30.0,  # never further apart than this,
     "retry_times": 20.0,  # and this many in all (about seven minutes).
@@ -65,15 +68,15 @@ class Moods:
         self._lock = threading.Lock()  # Requests draw in the event loop, webhooks on the writer thread.
         self._dice: dict[str, random.Random] = {}
         self._orders: list[dict] = []
-        self.probabilities: dict[str, dict[str, float]] = {DIRECT: {"fail_before": 0.3}}
+        self.probabilities: dict[str, dict[str, float]] = {name: {"fail_before": 0.3} for name in DIRECTS}
         self.settings = dict(SETTINGS)
 
     def set_probability(self, name: str, probability: float, operation: str = "*") -> None:
         """Raises ValueError for a mood that does not exist, here or for this operation."""
         if name not in ALL_MOODS:
             raise ValueError(f"There is no mood {name}; there are {', '.join(ALL_MOODS)}.")
-        if operation == DIRECT and name in DIRECT_REFUSES:
-            raise ValueError(f"{name} does not exist for {DIRECT}: its 500 means not charged.")
+        if operation in DIRECTS and name in DIRECT_REFUSES:
+            raise ValueError(f"{name} does not exist for {operation}: its 500 means that nothing moved.")
         if not 0 <= probability <= 1:
             raise ValueError(f"{name}={probability} is not a probability.")
         self.probabilities.setdefault(operation, {})[name] = probability
@@ -85,7 +88,7 @@ class Moods:
 
     def order(self, *, operation: str, mood: str, times: int, seconds: float | None) -> None:
         """The next `times` calls of this operation get this mood, before any chance."""
-        if mood not in ALL_MOODS or (operation == DIRECT and mood in DIRECT_REFUSES):
+        if mood not in ALL_MOODS or (operation in DIRECTS and mood in DIRECT_REFUSES):
             raise ValueError(f"There is no mood {mood} for {operation}.")
         with self._lock:
             self._orders.append({"operation": operation, "mood": mood, "times": times, "seconds": seconds})
@@ -101,7 +104,7 @@ class Moods:
                 return [ordered]
             drawn = [self._mood("latency")] if self._hit(operation, "latency") else []
             for name in REQUEST_MOODS:
-                if operation == DIRECT and name in DIRECT_REFUSES:
+                if operation in DIRECTS and name in DIRECT_REFUSES:
                     continue
                 if self._hit(operation, name):
                     return [*drawn, self._mood(name)]

@@ -82,6 +82,20 @@ def release(reservations: Iterable[Reservation], *, to: str, cause: Cause) -> No
         writes.add(Stock, row.stock_id, on_hand=0, reserved=-row.quantity)
 
 
+def restock(*, order_id: UUID, stock_id: UUID, quantity: int, refund_id: UUID, now: datetime) -> None:
+    """Refunded pieces or places can be sold again, because somebody chose so (R-H5). Once per order, stock and refund."""
+    reservation = Reservation.objects.filter(order_id=order_id, stock_id=stock_id, state="committed").first()
+    if reservation is None:
+        return
+    cause = f"returned {refund_id.hex[-11:]}"
+    known = Movement.objects.filter(reservation=reservation, cause=cause)
+    if known.exists():
+        return
+    back = {"delta": quantity, "cause": cause, "reservation_id": reservation.pk, "at": now}
+    writes.insert(Movement(merchant_id=reservation.merchant_id, stock_id=stock_id, **back), after=Stock)
+    writes.add(Stock, stock_id, on_hand=quantity, reserved=0)
+
+
 def receive_stock(*, merchant_id: UUID, stock_id: UUID, quantity: int, cause: str, now: datetime) -> None:
     """Goods arrived, or a count differed: on-hand changes by `quantity`, with a movement that says why."""
     rows = lock_all(Stock.objects.all(), [stock_id])

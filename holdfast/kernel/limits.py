@@ -80,6 +80,12 @@ REQUEST_MAY_BE_ON_ITS_WAY = timedelta(minutes=5)
 #: A payment in doubt that someone looks at is asked about at most this often.
 REFRESH_EVERY = timedelta(seconds=10)
 
+#: A provider's books are read this often, again from this long before the last time (clocks differ, and entries come late), and
+#: applied this many at a time.
+BOOKS_EVERY = timedelta(hours=1)
+BOOKS_OVERLAP = timedelta(hours=2)
+BOOKS_PAGE = 50
+
 # -- Worker loops -----------------------------------------------------------------------------------------------------
 #: Rows claimed at once: large enough to save round trips, small enough that a lease covers the batch.
 BATCH = 20

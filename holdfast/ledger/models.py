@@ -45,6 +45,8 @@ class Entry(TenantRow):
         indexes = [
             models.Index(fields=["order"], name="ledger_entry_order"),
             models.Index(fields=["payment"], name="ledger_entry_payment"),
+            # A day's statement.
+            models.Index(fields=["merchant", "recorded_at"], name="ledger_entry_recorded"),
         ]
 
     def __str__(self) -> str:

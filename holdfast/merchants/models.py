@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from holdfast.db.fields import CurrencyField, IdField, TenantRow, TokenHash
+from holdfast.db.fields import CurrencyField, DueRow, IdField, TenantRow, TokenHash
 from holdfast.db.laws import Frozen, TenantWall
 
 
@@ -30,9 +30,12 @@ class Merchant(models.Model):
     fees = models.JSONField(default=list, db_default=[])
     price_honoured_s = models.PositiveIntegerField(default=3600)
     payment_window_s = models.PositiveIntegerField(default=1860)
+    #: What becomes of money that comes after its order has ended: `honour` it while the goods can still be had, or `refund` it.
+    late_money = models.CharField(max_length=6, default="honour", db_default="honour")
 
     class Meta:
         constraints = [
+            models.CheckConstraint(name="merchant_late_money", condition=models.Q(late_money__in=("honour", "refund"))),
             TenantWall(name="merchants_merchant_tenant", column="id", rights="SELECT"),
             models.CheckConstraint(name="merchant_window_fits", condition=models.Q(payment_window_s__range=(60, 86_400))),
         ]
@@ -83,8 +86,11 @@ class ApiKey(TenantRow):
         return f"{self.kind} …{self.hint}"
 
 
-class Account(TenantRow):
-    """A merchant's account with a provider: where money is taken and whose webhooks are believed."""
+class Account(TenantRow, DueRow):
+    """A merchant's account with a provider: where money is taken and whose webhooks are believed.
+
+    `due_at` is when its provider's books are read again; null never.
+    """
 
     class Mode(models.TextChoices):
         TEST = "test"
@@ -96,11 +102,17 @@ class Account(TenantRow):
     #: Encrypted JSON: keys and webhook secrets (see `merchants.credentials`).
     sealed = models.BinaryField()
     enabled = models.BooleanField(default=True)
+    #: Whether money is taken when the customer pays, or held until the merchant takes it.
+    capture = models.CharField(max_length=9, default="automatic", db_default="automatic")
+    #: The provider's books were read until then.
+    books_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="merchants_account_due")]
         constraints = [
             Frozen(name="merchants_account_frozen", columns=["merchant_id", "provider", "mode"]),
+            models.CheckConstraint(name="merchants_account_capture", condition=models.Q(capture__in=("automatic", "manual"))),
         ]
 
     @property

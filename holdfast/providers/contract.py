@@ -232,6 +232,8 @@ class Provider(Protocol):
     name: str
     #: Ways to pay that it offers, in the customer's words (card, pix, transfer); the first is the default.
     methods: tuple[str, ...]
+    #: Currencies that it takes; empty: any.
+    currencies: tuple[str, ...]
     #: Whether it can hold money and take it later.
     captures_later: bool
 

@@ -15,6 +15,7 @@ ADAPTERS = {
     "stripe": "holdfast.providers.stripe.adapter:StripeAdapter",
     "mercadopago": "holdfast.providers.mercadopago.adapter:MercadoPagoAdapter",
     "sandbox": "holdfast.providers.sandbox.adapter:SandboxAdapter",
+    "pix": "holdfast.providers.pix.adapter:PixAdapter",
 }
 
 

@@ -66,8 +66,10 @@ def _pay(request: HttpRequest, here: Shop, mine: Basket) -> HttpResponse:
 def _place(request: HttpRequest, here: Shop, mine: Basket, form: Guest, key: str) -> Answer:
     said = form.cleaned_data
     accept = request.POST.get("accept_quote", "")
+    provider, method = paying.chosen(request, here, mine.cart.currency)
     wish = Wish(
-        provider=paying.chosen(request, here),
+        provider=provider,
+        method=method,
         success_url=request.build_absolute_uri(reverse("storefront:returned", args=[key])),
         cancel_url=request.build_absolute_uri(reverse("storefront:cart")),
         email=said["email"],
@@ -99,8 +101,8 @@ def _form(
         "cart_count": content.count,
         "form": form,
         "key": key,
-        "providers": paying.providers(here),
-        "provider": request.POST.get("provider", ""),
+        "ways": paying.ways(here, mine.cart.currency),
+        "way": request.POST.get("way", ""),
         "refused": sentences.of(refused) if refused else "",
         "prices": _prices(here, mine, refused) if isinstance(refused, quotes.PriceChanged) else None,
         **carts.contents(here, mine, content),

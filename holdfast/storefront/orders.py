@@ -45,8 +45,8 @@ def part(request: HttpRequest, token: str) -> HttpResponse:
     here = shop.of(request)
     order = _own(here, token)
     _look(here, order)
-    told = _receipt(here, order, returned=True)
-    if not told.waits:
+    told = _receipt(here, order, returned=request.GET.get("mood") != "pay")
+    if not told.waits or request.GET.get("mood", told.mood) != told.mood:
         return HttpResponse(status=205)
     response = render(request, "storefront/waiting.html", {"shop": here, "receipt": told, "token": token})
     asked = request.GET.get("n", "0")
@@ -84,8 +84,10 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     key = _key(request)
     with reading(here.id):
         email = order.contact.email if order.contact else ""
+    provider, method = paying.chosen(request, here, order.currency)
     wish = Wish(
-        provider=paying.chosen(request, here),
+        provider=provider,
+        method=method,
         success_url=request.build_absolute_uri(reverse("storefront:returned", args=[key])),
         cancel_url=request.build_absolute_uri(addresses.path_of(token)),
         email=email,
@@ -141,6 +143,7 @@ def _shown(request: HttpRequest, token: str, *, returned: bool) -> HttpResponse:
         "said": sentences.by_code(said) if said else "",
         "pay_key": new_id().hex,
         "cancel_key": new_id().hex,
+        "ways": paying.ways(here, order.currency) if told.may_pay_again else [],
         "cart_count": basket.count(request, here),
         "refresh_s": FIRST_PAUSE_S + 2,
     }

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.functional import Promise
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,6 +25,7 @@ from holdfast.payments import queries as payments
 from holdfast.payments.models import Payment
 from holdfast.pricing.promotions import Kind
 from holdfast.storefront import addresses
+from holdfast.storefront.qr import qr_svg
 from holdfast.storefront.shop import Shop
 
 #: What a snapshot's name says of a slot, for papers that know no other place for it. Here the time is told in local words.
@@ -42,6 +44,10 @@ WORDS: dict[str, tuple[Promise, Promise]] = {
     "pay": (
         gettext_lazy("Your payment is not finished"),
         gettext_lazy("We keep everything for you until {until}. Pay on the provider's page to complete your order."),
+    ),
+    "by_hand": (
+        gettext_lazy("One step to go: pay your order"),
+        gettext_lazy("We keep everything for you until {until}."),
     ),
     "pay_again": (
         gettext_lazy("This order is not paid"),
@@ -90,6 +96,10 @@ class Receipt:
     waits: bool
     paid: bool
     pay_url: str
+    #: To pay without a page of the provider's: a Pix code with its picture; a bank account, line by line.
+    pix: Mapping[str, Any]
+    transfer: Sequence[tuple[str, str]]
+    refunded: str
     may_pay_again: bool
     may_cancel: bool
     email: str
@@ -100,6 +110,10 @@ class Receipt:
     parcels: Sequence[Mapping[str, Any]]
     downloads: Sequence[Mapping[str, Any]]
     vouchers: Sequence[Mapping[str, Any]]
+
+    @property
+    def by_hand(self) -> bool:
+        return bool(self.pix or self.transfer)
 
     @property
     def path(self) -> str:
@@ -120,16 +134,23 @@ def receipt(shop: Shop, order: Order, *, returned: bool, now: datetime) -> Recei
     status = orders.public_status(order, captured_minor=captured, refunded_minor=refunded)
     step = answers.next_step(order, latest, holds_money=captured > 0)
     mood = _mood(order, status, step["action"], attempts, parts, returned=returned)
-    headline, meaning = WORDS[mood]
+    show = latest.show if latest is not None and mood == "pay" else {}
+    headline, meaning = WORDS["by_hand" if show else mood]
+    void = fulfilments.revoked(order.pk) if refunded else set()
     by_line = {row.pk: row for row in lines}
     return Receipt(
         order=order,
         mood=mood,
         headline=str(headline),
         meaning=str(meaning).format(until=shop.time(order.expires_at)),
-        waits=mood == "checking" or (status == "paid" and any(row.way in AT_ONCE and row.state == "pending" for row in parts)),
+        waits=mood == "checking"
+        or bool(show)
+        or (status == "paid" and any(row.way in AT_ONCE and row.state == "pending" for row in parts)),
         paid=status in ("paid", "refunded"),
         pay_url=step["url"],
+        pix={"code": show["pix"], "picture": mark_safe(qr_svg(show["pix"]))} if show.get("pix") else {},
+        transfer=_bank(shop, order, show.get("transfer") or {}),
+        refunded=shop.money(refunded, order.currency) if refunded else "",
         may_pay_again=step["action"] == "pay_again",
         may_cancel=mood in ("pay", "pay_again") or (mood == "unclear" and latest is not None and latest.state != "unknown"),
         email=order.contact.email if order.contact else "",
@@ -138,8 +159,12 @@ def receipt(shop: Shop, order: Order, *, returned: bool, now: datetime) -> Recei
         lines=[_line(shop, order, row, slots) for row in lines],
         totals=_totals(shop, order),
         parcels=[_parcel(row, by_line) for row in given if row.fulfilment.way == "shipment"],
-        downloads=[_code(row, by_line) for row in given if row.fulfilment.way == "download"],
-        vouchers=[_voucher(shop, row, by_line, slots, variants) for row in given if row.fulfilment.way == "voucher"],
+        downloads=[{**_code(row, by_line), "revoked": row.pk in void} for row in given if row.fulfilment.way == "download"],
+        vouchers=[
+            {**_voucher(shop, row, by_line, slots, variants), "revoked": row.pk in void}
+            for row in given
+            if row.fulfilment.way == "voucher"
+        ],
     )
 
 
@@ -161,6 +186,21 @@ def _mood(
     if order.state == "payment_authorized":
         return "authorized"
     return "checking" if returned or action != "pay" else "pay"
+
+
+def _bank(shop: Shop, order: Order, said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Where to transfer to, in the order in which a bank's form asks."""
+    if not said:
+        return []
+    names = {
+        "holder": _("Account holder"),
+        "iban": _("IBAN"),
+        "bic": _("BIC"),
+        "bank": _("Bank"),
+        "reference": _("Reference"),
+    }
+    rows = [(label, str(said[name])) for name, label in names.items() if said.get(name)]
+    return [*rows, (_("Amount"), shop.money(order.total_minor, order.currency))]
 
 
 def _line(shop: Shop, order: Order, row: OrderLine, slots: Mapping[UUID, Slot]) -> dict[str, Any]:

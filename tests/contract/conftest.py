@@ -24,6 +24,8 @@ EACH = {
     "bad_day": lambda shop: shop.bad_days,
     "declining_day": lambda shop: [day for day in shop.bad_days if day.first == "Declined"],
     "bad_refund_day": lambda shop: shop.refund_bad_days,
+    "bad_capture_day": lambda shop: shop.capture_bad_days,
+    "bad_void_day": lambda shop: shop.void_bad_days,
     "bad_credentials": lambda shop: shop.bad_credentials,
 }
 
@@ -66,6 +68,13 @@ def impatient(monkeypatch):
 def shop(request, gateway) -> Shop:
     """A shop with each provider in turn."""
     shop = SHOPS[request.param](gateway)
+    shop.listen()
+    return shop
+
+
+@pytest.fixture
+def pix_shop(gateway) -> Shop:
+    shop = SHOPS["pix"](gateway)
     shop.listen()
     return shop
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from shops import Day, Shop
+from shops import Day, Money, Shop
 
+from holdfast.kernel.money import to_minor
 from holdfast.providers import http
 from holdfast.providers.contract import Kind
 
@@ -25,10 +26,18 @@ class SandboxShop(Shop):
         Day("fail_before", 3, "Declined", "nothing"),
         Day("fail_before", 2, "captured", "captured"),
     )
+    refund_bad_days = (
+        Day("timeout_before", 1, "Unknown", "nothing"),
+        Day("timeout_after", 1, "refunded", "refunded"),
+        Day("reset_after", 1, "refunded", "refunded"),
+        Day("truncate", 1, "refunded", "refunded"),
+        Day("fail_before", 3, "Declined", "nothing"),
+        Day("fail_before", 2, "refunded", "refunded"),
+    )
     bad_credentials = tuple({"secret_key": key} for key in ("sk_test_bad", "not a key", "", None))
     some_id = "fake_1"
     quiet = {
-        "probabilities": {"POST /fake-gateway/start/": {"fail_before": 0}},
+        "probabilities": {"POST /fake-gateway/start/": {"fail_before": 0}, "POST /fake-gateway/refunds/": {"fail_before": 0}},
         "settings": {"direct_latency_s": 0},
     }
 
@@ -37,6 +46,11 @@ class SandboxShop(Shop):
 
     def attempts_at_the_provider(self) -> int:
         return len(self.gateway.books(self.secret_key)["direct_payments"])
+
+    def refunds_at_the_provider(self, money: Money) -> list[int]:
+        refunds = self.gateway.books(self.secret_key)["direct_refunds"]
+        key = f"{money.attempt.reference}:open"
+        return sorted(to_minor(each["amount"], each["currency"].upper()) for each in refunds if each["payment"] == key)
 
     @staticmethod
     def forget_clients() -> None:

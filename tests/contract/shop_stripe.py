@@ -18,6 +18,8 @@ class StripeShop(Shop):
     closed = Kind.EXPIRED
     operation = "POST /v1/checkout/sessions"
     refund_operation = "POST /v1/refunds"
+    capture_operation = "POST /v1/payment_intents/{id}/capture"
+    void_operation = "POST /v1/payment_intents/{id}/cancel"
     #: The SDK repeats what it may; a call that is silent keeps its key, so that the repetition meets a 409. A kept 500 is
     #: looked up by `open` itself.
     bad_days = (
@@ -30,6 +32,38 @@ class StripeShop(Shop):
         Day("fail_during", 1, "Declined", "nothing"),
         Day("fail_before", 2, "Unknown", "nothing"),
         Day("fail_before", 1, "opened", "opened"),
+    )
+    refund_bad_days = (
+        Day("timeout_before", 1, "Unknown", "nothing"),
+        Day("timeout_after", 2, "Unknown", "refunded"),
+        Day("reset_after", 2, "Unknown", "refunded"),
+        Day("reset_after", 1, "refunded", "refunded"),
+        Day("truncate", 1, "Unknown", "refunded"),
+        Day("error_after", 1, "refunded", "refunded"),
+        Day("fail_during", 1, "Declined", "nothing"),
+        Day("fail_before", 2, "Unknown", "nothing"),
+        Day("fail_before", 1, "refunded", "refunded"),
+    )
+    capture_bad_days = (
+        Day("timeout_before", 1, "Unknown", "authorized"),
+        Day("timeout_after", 2, "Unknown", "captured"),
+        Day("reset_after", 2, "Unknown", "captured"),
+        Day("truncate", 1, "Unknown", "captured"),
+        Day("error_after", 1, "captured", "captured"),
+        Day("fail_during", 1, "Declined", "authorized"),
+        Day("fail_before", 2, "Unknown", "authorized"),
+        Day("fail_before", 1, "captured", "captured"),
+    )
+    #: A kept 500 is asked again with another key: letting go moves no money and happens once.
+    void_bad_days = (
+        Day("timeout_before", 1, "Unknown", "authorized"),
+        Day("timeout_after", 2, "Unknown", "cancelled"),
+        Day("reset_after", 2, "Unknown", "cancelled"),
+        Day("truncate", 1, "Unknown", "cancelled"),
+        Day("error_after", 1, "cancelled", "cancelled"),
+        Day("fail_during", 1, "cancelled", "cancelled"),
+        Day("fail_before", 2, "Unknown", "authorized"),
+        Day("fail_before", 1, "cancelled", "cancelled"),
     )
     bad_credentials = tuple({"secret_key": key} for key in ("sk_test_bad", "not a key", "", None))
     some_id = "cs_test_1"

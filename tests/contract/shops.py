@@ -5,7 +5,7 @@ do is said there (`has_webhooks = False`): a test that needs it is then not made
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib import import_module
@@ -16,7 +16,18 @@ from gateway_process import GatewayProcess
 
 from holdfast.kernel import clock
 from holdfast.kernel.ids import new_id
-from holdfast.providers.contract import AccountHandle, Kind, Pointer, ProviderReport, Purchase, Return, Taken
+from holdfast.providers.contract import (
+    AccountHandle,
+    Declined,
+    Kind,
+    NotSent,
+    Pointer,
+    ProviderReport,
+    Purchase,
+    Return,
+    Taken,
+    Unknown,
+)
 from holdfast.providers.registry import provider
 
 #: Shorter than a real shop's, so that the suite is quick; a gateway that "times out" is silent for longer than this.
@@ -63,6 +74,15 @@ class Delivery:
     body: bytes
     query: str = ""
     path: str = ""
+
+
+def outcome(ask: Callable[[], ProviderReport | None]) -> str:
+    """What a Day speaks of."""
+    try:
+        report = ask()
+    except (NotSent, Unknown, Declined) as said:
+        return type(said).__name__
+    return "nothing" if report is None else str(report.kind)
 
 
 @dataclass
@@ -149,18 +169,24 @@ class Shop:
 
     # -- Told by the subclass -------------------------------------------------------------------------------------------
     name: ClassVar[str]
+    #: What customers pay in.
+    currency: ClassVar[str] = "EUR"
     #: What a first `open` that goes well says: a page or a code to pay with, or at once the money.
     opened: ClassVar[Kind] = Kind.OPENED
     #: What `close` says of an attempt that nobody paid.
     closed: ClassVar[Kind] = Kind.CANCELLED
     #: What a refund that goes well says at first.
     refunded: ClassVar[Kind] = Kind.REFUNDED
-    #: What the gateway calls our `open` and our `refund`.
+    #: What the gateway calls our `open`, our `refund`, our `capture`, and how `close` lets go of held money.
     operation: ClassVar[str] = ""
     refund_operation: ClassVar[str] = ""
-    #: What open and then fetch say on a bad day; what refund and then fetch_refund say.
+    capture_operation: ClassVar[str] = ""
+    void_operation: ClassVar[str] = ""
+    #: What open and then fetch say on a bad day; refund and then fetch_refund; capture, or close, of held money and then fetch.
     bad_days: ClassVar[Sequence[Day]] = ()
     refund_bad_days: ClassVar[Sequence[Day]] = ()
+    capture_bad_days: ClassVar[Sequence[Day]] = ()
+    void_bad_days: ClassVar[Sequence[Day]] = ()
     #: Changes to the credentials that the provider, or we before it, refuse.
     bad_credentials: ClassVar[Sequence[Mapping[str, Any]]] = ()
     #: What our answer to bad credentials speaks of, so that a merchant knows what to look at.
@@ -253,7 +279,7 @@ class Shop:
         return other
 
     def attempt(self, **changes) -> Attempt:
-        bought = purchase(**{"method": self.adapter.methods[0], **changes})
+        bought = purchase(**{"method": self.adapter.methods[0], "currency": self.currency, **changes})
         return Attempt(self, bought, self.adapter.compose(bought, self.account))
 
     def money(self, **changes) -> Money:

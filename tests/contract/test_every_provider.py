@@ -7,21 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gateway_process import GatewayProcess, free_port
-from shops import SILENT_S, subclasses
+from shops import SILENT_S, outcome, subclasses
 
 from holdfast.kernel import clock
 from holdfast.kernel.errors import HoldfastError
 from holdfast.providers.contract import Declined, Kind, NotSent, Unknown, Unproven
 from holdfast.providers.registry import ADAPTERS
-
-
-def outcome(ask) -> str:
-    """The kind of the report, or the name of what was raised."""
-    try:
-        report = ask()
-    except (NotSent, Unknown, Declined) as said:
-        return type(said).__name__
-    return "nothing" if report is None else str(report.kind)
 
 
 def test_every_provider_has_a_shop():
@@ -37,7 +28,7 @@ def test_an_attempt_opens_with_our_reference_and_no_more_claims_than_it_knows(sh
     assert report.live is False
     assert report.provider_id
     assert abs((report.occurred_at - clock.now()).total_seconds()) < 60
-    money = (2500, "EUR") if report.kind is Kind.CAPTURED else (None, None)
+    money = (2500, shop.currency) if report.kind is Kind.CAPTURED else (None, None)
     assert (report.amount_minor, report.currency) == money
     assert bool(report.pay_url) is shop.has_page
     assert bool(report.pay_url or report.show) == (report.kind is Kind.OPENED)

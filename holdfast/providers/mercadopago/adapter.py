@@ -67,7 +67,7 @@ class MercadoPagoAdapter:
         return report
 
     def _after_refusal(self, refusal: Refusal, *, ours: str, account: AccountHandle) -> ProviderReport:
-        """A no is final only if nothing with our reference exists, and right after a try that may have been heard nothing is."""
+        """A no is final only if nothing with our reference exists; right after a try that may have been heard nothing is."""
         found = or_unknown(lambda: attempts.by_reference(ours, account=account, source=Source.REPLY))
         if found is not None:
             return found

@@ -1,44 +1,50 @@
-"""The direct gateway behind our contract: a few tries, and FAILED only where it is certain that nothing was charged."""
+"""The direct gateway behind our contract: one call charges, another returns; no page, no webhooks, no holding."""
 
-import json
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
-from holdfast.kernel import clock, limits
+from holdfast.kernel import clock
 from holdfast.kernel.money import to_decimal
-from holdfast.providers import http
 from holdfast.providers.contract import (
+    MONEY,
+    REFUND_KINDS,
     AccountHandle,
     Declined,
     Incoming,
     Kind,
-    NotSent,
+    Pointer,
     ProviderReport,
     Purchase,
+    Return,
     Source,
+    Taken,
     Unknown,
     Unproven,
 )
-from holdfast.providers.sandbox.reading import of_charge
+from holdfast.providers.sandbox.asking import get, until_certain
+from holdfast.providers.sandbox.reading import of_charge, of_refund
 
 START = "/fake-gateway/start/"
 LOOK_UP = "/fake-gateway/payments/"
+REFUNDS = "/fake-gateway/refunds/"
+OURS = re.compile(r"[0-9a-f]{32}")
 
 
 class SandboxAdapter:
     """Credentials: `{"secret_key": …, "api_base": …}`.
 
-    The gateway knows a charge only by the key of its `open`, and gives that key back. So the keys have a form:
-    `<payment's id in hex>:open` and `<payment's id in hex>:close`.
+    The gateway knows a charge and a refund by their key, and gives that key back. So the keys have a form:
+    `<payment's id in hex>:open`, `<payment's id in hex>:close`, and at the gateway `<refund's id in hex>:refund`.
     """
 
     name = "sandbox"
     methods = ("direct",)
+    currencies: tuple[str, ...] = ()
     captures_later = False
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -53,56 +59,53 @@ class SandboxAdapter:
         }
 
     def open(self, *, request: Mapping[str, Any], key: str, account: AccountHandle) -> ProviderReport:
-        """Up to three tries; the first 200 is CAPTURED. Raises Declined (FAILED), NotSent, Unknown.
-
-        A try in doubt ends the series: it is looked up once, and unless the charge is there it stays Unknown. Tries that
-        all said 500 are looked up as well: an earlier `open` of this key, whose answer was lost, may have charged.
-        """
-        unsent: NotSent | None = None
-        for number in range(limits.DIRECT_TRIES):
-            if number:
-                self._sleep(limits.DIRECT_BACKOFF_S * 2 ** (number - 1))
-            try:
-                answer = send("POST", START, account, content=json.dumps({**request, "key": key}))
-                if answer.status_code == 200:
-                    return of_charge(content_of(answer), account=account, source=Source.REPLY)
-            except NotSent as error:
-                unsent = error
-                continue
-            except Unknown as doubt:
-                return self._after_doubt(key, account, doubt)
-            if answer.status_code in (400, 422):
-                return self._after_refusal(key, account, answer.status_code)
-            if answer.status_code != 500:
-                return self._after_doubt(key, account, Unknown(f"The direct gateway answered {answer.status_code}."))
-        if unsent:
-            raise unsent  # Nothing was charged, but not every try was a no: it may be asked again.
-        return self._after_refusal(key, account, 500)
-
-    def _after_doubt(self, key: str, account: AccountHandle, doubt: Unknown) -> ProviderReport:
-        found = self._look_up(key, account)
-        if found is None:
-            raise doubt  # Not yet charged proves nothing: the request may still be on its way.
-        return found
-
-    def _after_refusal(self, key: str, account: AccountHandle, status: int) -> ProviderReport:
-        found = self._look_up(key, account)
-        if found is None:
-            raise Declined(no_charge(key, account, Kind.FAILED, raw_status=f"http_{status}"))
-        return found
-
-    def _look_up(self, key: str, account: AccountHandle) -> ProviderReport | None:
-        """Within `open`: when it fails, the outcome of the whole stays unknown. Raises Unknown."""
-        try:
-            return find(key, account)
-        except NotSent as error:
-            raise Unknown(f"The charge could not be looked up: {error.detail}") from error
+        """CAPTURED. Raises Declined (FAILED), NotSent, Unknown."""
+        return until_certain(
+            path=START,
+            body={**request, "key": key},
+            account=account,
+            read=lambda said: of_charge(said, account=account, source=Source.REPLY),
+            look=lambda: find(key, account),
+            declined=lambda status: no_charge(key, account, Kind.FAILED, raw_status=status),
+            sleep=self._sleep,
+        )
 
     def close(self, *, provider_id: str, key: str, account: AccountHandle) -> ProviderReport:
         """There is nothing to close: a charge is made in one call or not at all. Tells which. Raises NotSent, Unknown."""
         reference = key.partition(":")[0]
         found = find(f"{reference}:open", account)
         return found or no_charge(key, account, Kind.CANCELLED, raw_status="not_found")
+
+    def capture(self, *, money: Taken, amount_minor: int, key: str, account: AccountHandle) -> ProviderReport:
+        """Nothing is ever held: a charge is captured from its beginning. Raises NotSent, Unknown, Declined (CANCELLED)."""
+        found = find(f"{money.reference}:open", account)
+        if found is None:
+            raise Declined(no_charge(money.reference, account, Kind.CANCELLED, raw_status="not_found"))
+        return found
+
+    def refund(self, *, wanted: Return, key: str, account: AccountHandle) -> ProviderReport:
+        """REFUNDED. Raises Declined (REFUND_FAILED: nothing was returned), NotSent, Unknown."""
+        body = {
+            "payment": f"{wanted.money.reference}:open",
+            "amount": format(to_decimal(wanted.amount_minor, wanted.money.currency), "f"),
+            "key": refund_key(wanted),
+        }
+        report = until_certain(
+            path=REFUNDS,
+            body=body,
+            account=account,
+            read=lambda said: of_refund(said, money_id=wanted.money.object_id, account=account, source=Source.REPLY),
+            look=lambda: self.fetch_refund(wanted=wanted, provider_id=None, account=account),
+            declined=lambda status: no_refund(wanted, account, raw_status=status),
+            sleep=self._sleep,
+        )
+        if report.kind not in REFUND_KINDS:
+            raise Unknown("The direct gateway's answer is not a refund.")
+        return report
+
+    def fetch_refund(self, *, wanted: Return, provider_id: str | None, account: AccountHandle) -> ProviderReport | None:
+        said = get(REFUNDS + quote(refund_key(wanted), safe=":"), account)
+        return None if said is None else of_refund(said, money_id=wanted.money.object_id, account=account, source=Source.POLL)
 
     def fetch(
         self,
@@ -112,7 +115,17 @@ class SandboxAdapter:
         account: AccountHandle,
         since: datetime | None = None,
     ) -> ProviderReport | None:
-        return find(f"{reference}:open", account)
+        return whole(find(f"{reference}:open", account), account)
+
+    def look(self, *, pointer: Pointer, account: AccountHandle) -> ProviderReport | None:
+        """The charge with this id, unless somebody else made it."""
+        found = find(pointer.id, account) if pointer.kind == MONEY else None
+        ours = found is not None and OURS.fullmatch(found.reference or "")
+        return whole(found, account) if ours else None
+
+    def statement(self, *, since: datetime, until: datetime, account: AccountHandle) -> Iterator[ProviderReport]:
+        """It keeps nothing for its work and publishes no books."""
+        return iter(())
 
     def verify(
         self,
@@ -131,38 +144,26 @@ class SandboxAdapter:
 
 
 def find(key: str, account: AccountHandle) -> ProviderReport | None:
-    """The charge under this key; None when the gateway has none. Raises NotSent, Unknown."""
-    answer = send("GET", LOOK_UP + quote(key, safe=":"), account)
-    if answer.status_code == 404:
-        return None
-    if answer.status_code != 200:
-        raise Unknown(f"The direct gateway answered {answer.status_code} to a look-up.")
-    return of_charge(content_of(answer), account=account, source=Source.POLL)
+    """The charge under this key, or with this id; None when the gateway has none. Raises NotSent, Unknown."""
+    said = get(LOOK_UP + quote(key, safe=":"), account)
+    return None if said is None else of_charge(said, account=account, source=Source.POLL)
 
 
-def send(method: str, path: str, account: AccountHandle, *, content: str | None = None) -> httpx.Response:
-    """Raises NotSent (nothing was written, or the key is refused) and Unknown (nobody knows)."""
-    key, base = account.credentials.get("secret_key"), account.credentials.get("api_base")
-    if not http.is_secret(key) or not isinstance(base, str):
-        raise NotSent("This account has no usable secret key, or no address, of the direct gateway.")
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    try:
-        answer = http.client().request(method, base.rstrip("/") + path, headers=headers, content=content)
-    except http.BEFORE_THE_WRITE as error:
-        raise NotSent("The direct gateway could not be reached.") from error
-    except httpx.HTTPError as error:
-        raise Unknown(f"The direct gateway did not answer: {type(error).__name__}.") from error
-    if answer.status_code in (401, 403):
-        raise NotSent("The direct gateway refuses this account's secret key.")
-    return answer
+def whole(charge: ProviderReport | None, account: AccountHandle) -> ProviderReport | None:
+    """With its refunds. Raises NotSent, Unknown."""
+    if charge is None or charge.kind is not Kind.CAPTURED:
+        return charge
+    said = get(f"{REFUNDS}?payment={quote(f'{charge.reference}:open', safe=':')}", account)
+    refunds = said.get("refunds") if isinstance(said, Mapping) else None
+    if not isinstance(refunds, list):
+        raise Unknown("The direct gateway's answer is not a list of refunds.")
+    also = [of_refund(each, money_id=charge.object_id, account=account, source=Source.POLL) for each in refunds]
+    return replace(charge, also=also)
 
 
-def content_of(answer: httpx.Response) -> object:
-    """Raises Unknown for what is not JSON: an answer that was cut, or somebody else's."""
-    try:
-        return json.loads(answer.content)
-    except (ValueError, RecursionError):
-        raise Unknown("The direct gateway's answer is not JSON.") from None
+def refund_key(wanted: Return) -> str:
+    """Of the refund and not of the asking, so that a look-up knows it."""
+    return f"{wanted.reference}:refund"
 
 
 def no_charge(key: str, account: AccountHandle, kind: Kind, *, raw_status: str) -> ProviderReport:
@@ -176,3 +177,8 @@ def no_charge(key: str, account: AccountHandle, kind: Kind, *, raw_status: str) 
         occurred_at=clock.now(),
         raw_status=raw_status,
     )
+
+
+def no_refund(wanted: Return, account: AccountHandle, *, raw_status: str) -> ProviderReport:
+    nothing = no_charge(wanted.money.reference, account, Kind.REFUND_FAILED, raw_status=raw_status)
+    return replace(nothing, money_id=wanted.money.object_id, refund_reference=wanted.reference)

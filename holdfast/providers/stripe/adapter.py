@@ -40,6 +40,7 @@ class StripeAdapter:
 
     name = "stripe"
     methods = ("card",)
+    currencies: tuple[str, ...] = ()
     captures_later = True
 
     def compose(self, purchase: Purchase, account: AccountHandle) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def of_line(line: object, *, account: AccountHandle) -> list[ProviderReport]:
         if body.get("object") != "balance_transaction":
             raise Puzzling("this is no balance transaction")
         source = body.get("source")
-        if isinstance(source, str):
+        if source is not None and not (isinstance(source, Mapping) and text(source, "object")):
             raise Puzzling("its source is not expanded")
         return [*_fees(body, mapping(source), account), *_moved(body, mapping(source), account)]
     except (Puzzling, Refused) as why:

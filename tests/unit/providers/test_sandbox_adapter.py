@@ -8,7 +8,19 @@ from provider_things import ACCOUNT, NOW, ORDER, PAYMENT
 
 from holdfast.kernel import clock, limits
 from holdfast.providers import http
-from holdfast.providers.contract import AccountHandle, Declined, Kind, NotSent, Purchase, Unknown, Unproven
+from holdfast.providers.contract import (
+    MONEY,
+    AccountHandle,
+    Declined,
+    Kind,
+    NotSent,
+    Pointer,
+    Purchase,
+    Return,
+    Taken,
+    Unknown,
+    Unproven,
+)
 from holdfast.providers.sandbox.adapter import SandboxAdapter
 
 KEY = f"{PAYMENT.hex}:open"
@@ -158,11 +170,12 @@ def test_a_request_that_the_gateway_does_not_understand_is_declined_at_once(gate
 
 
 def test_fetch_finds_the_charge_by_our_reference_or_knows_that_there_is_none(gateway):
-    said = gateway(CHARGED, NO_SUCH)
+    said = gateway(CHARGED, (200, {"refunds": []}), NO_SUCH)
     ask = {"reference": PAYMENT.hex, "provider_id": None, "account": HANDLE}
     assert SandboxAdapter().fetch(**ask).object_id == "fake_1"
     assert SandboxAdapter().fetch(**ask) is None
-    assert said.calls == [("GET", f"/fake-gateway/payments/{KEY}")] * 2
+    look_up = ("GET", f"/fake-gateway/payments/{KEY}")
+    assert said.calls == [look_up, ("GET", "/fake-gateway/refunds/"), look_up]
 
 
 @pytest.mark.parametrize(
@@ -204,3 +217,94 @@ def test_the_shared_client_has_explicit_timeouts_and_follows_no_redirect():
     assert client is http.client()
     assert (client.timeout.connect, client.timeout.read) == (limits.PROVIDER_CONNECT_S, limits.PROVIDER_READ_S)
     assert client.follow_redirects is False
+
+
+REFUND = "e" * 32
+TAKEN = Taken(reference=PAYMENT.hex, provider_id="fake_1", object_id="fake_1", amount_minor=2500, currency="EUR")
+WANTED = Return(reference=REFUND, money=TAKEN, amount_minor=500)
+BACK = {
+    "id": "back_1",
+    "status": "succeeded",
+    "payment": KEY,
+    "amount": "5.00",
+    "currency": "eur",
+    "key": f"{REFUND}:refund",
+    "created": 1700000000,
+}
+RETURNED = (200, BACK)
+
+
+def refund(gateway):
+    return SandboxAdapter(sleep=gateway.pauses.append).refund(wanted=WANTED, key="any", account=HANDLE)
+
+
+def test_a_refund_is_returned_money_under_a_key_that_a_look_up_knows(gateway):
+    said = gateway(RETURNED)
+    report = refund(said)
+    assert (report.kind, report.amount_minor, report.currency) == (Kind.REFUNDED, 500, "EUR")
+    assert (report.object_id, report.money_id) == ("back_1", "fake_1")
+    assert (report.reference, report.refund_reference, report.provider_id) == (PAYMENT.hex, REFUND, None)
+    assert said.bodies == [{"payment": KEY, "amount": "5.00", "key": f"{REFUND}:refund"}]
+
+
+def test_a_refund_is_declined_only_if_every_try_said_no_and_a_look_agrees(gateway):
+    for answers in ([NOT_CHARGED] * 3, [(422, {})]):
+        said = gateway(*answers, NO_SUCH)
+        with pytest.raises(Declined) as no:
+            refund(said)
+        report = no.value.report
+        assert (report.kind, report.object_id, report.amount_minor) == (Kind.REFUND_FAILED, None, None)
+        assert (report.money_id, report.refund_reference, report.reference) == ("fake_1", REFUND, PAYMENT.hex)
+        assert said.calls[-1] == ("GET", f"/fake-gateway/refunds/{REFUND}:refund")
+
+
+@pytest.mark.parametrize("answers", [[NOT_CHARGED] * 3, [(422, {})], [(409, {})], [TIMED_OUT], [RESET], [(200, b'{"id"')]])
+def test_a_refund_that_is_there_is_found_whatever_was_answered(gateway, answers):
+    assert refund(gateway(*answers, RETURNED)).object_id == "back_1"
+
+
+@pytest.mark.parametrize("answers", [[TIMED_OUT, NO_SUCH], [(404, {}), NO_SUCH], [(422, {}), REFUSED], [TIMED_OUT, TIMED_OUT]])
+def test_a_refund_in_doubt_stays_unknown(gateway, answers):
+    with pytest.raises(Unknown):
+        refund(gateway(*answers))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"status": "reversed"}, {"status": None}, {"amount": "5.001"}, {"amount": 5.0}, {"amount": "-5.00"}, {"currency": "xxx"},
+     {"id": 7}, {"key": None}, {"payment": None}, {"payment": []}],
+)  # fmt: skip
+def test_an_odd_refund_is_unreadable_by_look_up_and_unknown_as_an_answer(gateway, odd):
+    with pytest.raises(Unknown):
+        refund(gateway((200, BACK | odd)))
+    gateway((200, BACK | odd))
+    report = SandboxAdapter().fetch_refund(wanted=WANTED, provider_id="back_1", account=HANDLE)
+    assert (report.kind, report.amount_minor, report.currency, report.money_id) == (Kind.UNREADABLE, None, None, "fake_1")
+
+
+def test_the_whole_picture_of_a_charge_has_its_refunds(gateway):
+    gateway(CHARGED, (200, {"refunds": [BACK]}), CHARGED, (200, []))
+    adapter = SandboxAdapter()
+    found = adapter.look(pointer=Pointer(kind=MONEY, id="fake_1"), account=HANDLE)
+    assert (found.kind, [(each.kind, each.object_id) for each in found.also]) == (Kind.CAPTURED, [(Kind.REFUNDED, "back_1")])
+    with pytest.raises(Unknown, match="not a list"):
+        adapter.fetch(reference=PAYMENT.hex, provider_id=None, account=HANDLE)
+
+
+def test_a_look_at_what_is_not_ours_finds_nothing(gateway):
+    gateway((200, CHARGE | {"key": "somebody's"}), NO_SUCH)
+    for pointer in (Pointer(kind=MONEY, id="fake_2"), Pointer(kind=MONEY, id="fake_3"), Pointer(kind="order", id="1")):
+        assert SandboxAdapter().look(pointer=pointer, account=HANDLE) is None
+
+
+def test_it_holds_no_money_so_a_capture_tells_what_was_charged(gateway):
+    gateway(CHARGED, NO_SUCH)
+    ask = {"money": TAKEN, "amount_minor": 2500, "key": "k", "account": HANDLE}
+    assert SandboxAdapter().capture(**ask).kind is Kind.CAPTURED
+    with pytest.raises(Declined) as no:
+        SandboxAdapter().capture(**ask)
+    assert no.value.report.kind is Kind.CANCELLED
+
+
+def test_it_publishes_no_books():
+    assert list(SandboxAdapter().statement(since=NOW, until=NOW, account=HANDLE)) == []
