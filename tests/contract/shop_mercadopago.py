@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from shops import Attempt, Day, Delivery, Money, Shop
+from shops import Day, Delivery, Money, Shop
 
 from holdfast.kernel.money import to_minor
 from holdfast.providers.contract import Kind, ProviderReport
@@ -36,10 +36,23 @@ class MercadoPagoShop(Shop):
     )
     bad_credentials = tuple({"access_token": token} for token in ("TEST-short", "sk_test_of_another", "not a token", "", None))
     blames = "access token"
+    currency = "BRL"
+    refund_bad_days = (
+        Day("timeout_before", 1, "Unknown", "nothing"),
+        Day("timeout_after", 2, "Unknown", "refunded"),
+        Day("reset_after", 1, "refunded", "refunded"),
+        Day("truncate", 1, "refunded", "refunded"),
+        Day("truncate", 2, "Unknown", "refunded"),
+        Day("error_after", 1, "refunded", "refunded"),
+        Day("error_after", 2, "Unknown", "refunded"),
+        Day("fail_before", 2, "Unknown", "nothing"),
+        Day("fail_before", 1, "refunded", "refunded"),
+    )
     some_id = "1-00000000-0000-0000-0000-000000000000"
     has_page = True
     has_webhooks = True
     has_dashboard = True
+    names_refunds = False
     has_slow_refunds = True
     has_disputes = True
     has_fees = True
@@ -50,10 +63,6 @@ class MercadoPagoShop(Shop):
             "webhook_secrets": ["an old secret", WEBHOOK_SECRET],
             "api_base": self.api_base or self.gateway.url,
         }
-
-    def attempt(self, **changes) -> Attempt:
-        """In a currency that Mercado Pago knows."""
-        return super().attempt(**{"currency": "BRL", **changes})
 
     def pay(self, opened: ProviderReport) -> None:
         if opened.show:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from holdfast.providers.contract import AccountHandle, Kind, ProviderReport, Source, Unknown
-from holdfast.providers.mercadopago import searching
+from holdfast.providers.contract import AccountHandle, Kind, ProviderReport, Unknown
+from holdfast.providers.mercadopago import reading, searching
 from holdfast.providers.mercadopago.fields import moment, reference, string
 from holdfast.providers.mercadopago.request import written
 
@@ -21,9 +21,10 @@ def statement(*, since: datetime, until: datetime, account: AccountHandle) -> It
     for row in changed(account, since=since, until=until):
         if reference(row) is None:
             continue
-        for _, report in searching.told([row], account=account, source=Source.STATEMENT):
-            if report.kind in OF_MONEY:
-                yield report
+        body = searching.shown(row, account)
+        reports = reading.of_books(body, account=account, chargebacks=searching.cases_of(body, account))
+        if reports[0].kind in OF_MONEY:
+            yield from reports
 
 
 def changed(account: AccountHandle, *, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:

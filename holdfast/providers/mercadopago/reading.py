@@ -49,7 +49,7 @@ class Verdict:
 
 
 def of_payment(payment: object, *, account: AccountHandle, source: Source, chargebacks: Sequence[object] = ()) -> ProviderReport:
-    """The report in a payment as it is shown by its number; refunds, disputes and the fee in `also`. Never raises: what is odd is
+    """The report in a payment as it is shown by its number; refunds and disputes in `also`. Never raises: what is odd is
     UNREADABLE.
 
     `chargebacks` are the cases of one that was charged back. `provider_id` is told of a Pix of ours only: a payment in Checkout
@@ -65,9 +65,16 @@ def of_payment(payment: object, *, account: AccountHandle, source: Source, charg
     also = [
         *_careful(lambda: refunded.of_payment(body, told), told),
         *_careful(lambda: disputes.of_payment(body, told, chargebacks), told),
-        *_careful(lambda: _fee(body, told), told),
     ]
     return replace(told, also=also)
+
+
+def of_books(payment: object, *, account: AccountHandle, chargebacks: Sequence[object] = ()) -> list[ProviderReport]:
+    """The same for the statement: side by side, with what Mercado Pago kept of it."""
+    report = of_payment(payment, account=account, source=Source.STATEMENT, chargebacks=chargebacks)
+    alone = replace(report, also=())
+    fee = _careful(lambda: _fee(mapping(payment), alone), alone) if report.kind is Kind.CAPTURED else []
+    return [alone, *report.also, *fee]
 
 
 def _told(body: Mapping[str, Any], *, account: AccountHandle, source: Source) -> ProviderReport:

@@ -3,8 +3,9 @@
 https://www.mercadopago.com.br/developers/en/reference/online-payments/checkout-api-payments/create-refund/post
 
 A refund carries nothing of ours. What binds it to our intention is the key alone: the same request under the same key gives the
-refund that was made, as long as the key is kept (a day; nothing longer is promised). So a lost answer is found by asking again
-with its key. A list of refunds proves one thing only: that ours is not there, when none since our intention has its amount.
+refund that was made, as long as the key is kept (a day; nothing longer is promised). So what is certain comes from asking again
+with the key: the refund, or a no that means that there is none. A list of refunds proves one thing only: that ours is not there,
+when none since our intention has its amount. One that has may be somebody else's, and is told without a `refund_reference`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.kernel import clock
+from holdfast.kernel import clock, limits
 from holdfast.kernel.errors import Refused
 from holdfast.providers.contract import (
     REFUND_KINDS,
@@ -37,6 +38,7 @@ from holdfast.providers.mercadopago.fields import (
     words,
 )
 from holdfast.providers.mercadopago.refunded import of_refund
+from holdfast.providers.mercadopago.request import real_now
 
 #: Our clock and Mercado Pago's may differ by this much when we ask whether a refund is older than our intention.
 CLOCKS_DIFFER = timedelta(seconds=30)
@@ -62,26 +64,29 @@ def refund(*, wanted: Return, key: str, account: AccountHandle) -> ProviderRepor
 
 
 def _after_refusal(refusal: Refusal, *, wanted: Return, account: AccountHandle) -> Exception:
-    """A no is final only if no refund since our intention could be ours: where the key is forgotten, a second one is refused.
+    """A no is final while the key is kept, under which a refund that exists would have been shown. Later a second one may be
+    refused because the first exists: then none since our intention must have its amount.
 
     A payment that Mercado Pago does not know belongs to another token, under which an earlier try may have been heard.
     """
     if refusal.status == 404 or refusal.status not in MEANT or not refusal.certain:
         return Unknown(f"Mercado Pago refuses the refund, and an earlier try may have made it: {refusal}")
-    if or_unknown(lambda: candidates(wanted, account)):
+    if not _key_is_kept(wanted) and or_unknown(lambda: candidates(wanted, account)):
         return Unknown(f"Mercado Pago refuses the refund, and one of this amount exists that may be ours: {refusal}")
     return Declined(_no_refund(wanted, account, code=refusal.code, message=refusal.message))
 
 
 def fetch_refund(*, wanted: Return, provider_id: str | None, account: AccountHandle) -> ProviderReport | None:
-    """By its id. Without one: None where none can be ours, else Unknown, which asking again with the same key ends.
+    """By its id. Without one: None where none can be ours; the only one that may be, as one that nobody signed; where several
+    may be, asking again with the key tells.
 
     Raises NotSent, Unknown.
     """
     if provider_id is None:
-        if candidates(wanted, account):
-            raise Unknown("A refund of this amount exists. Whether it is ours is told by asking again with its key.")
-        return None
+        found = candidates(wanted, account)
+        if len(found) > 1:
+            raise Unknown("Several refunds of this amount exist. Which is ours is told by asking again with its key.")
+        return _report(found[0], wanted=wanted, account=account, source=Source.POLL) if found else None
     try:
         found = ask(account, lambda sdk, options: sdk.refund().get(wanted.money.object_id, provider_id, options))
     except Refusal as refusal:
@@ -110,6 +115,11 @@ def _may_be(refund: Mapping[str, Any], wanted: Return) -> bool:
         return True
     made, intended = moment(refund.get("date_created")), intended_at(wanted)
     return made is None or intended is None or made >= intended - CLOCKS_DIFFER
+
+
+def _key_is_kept(wanted: Return) -> bool:
+    at = intended_at(wanted)
+    return at is not None and real_now() - at < limits.KEY_SAFE_AGE
 
 
 def intended_at(wanted: Return) -> datetime | None:

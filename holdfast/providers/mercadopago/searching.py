@@ -105,20 +105,28 @@ def number_of(row: Mapping[str, Any]) -> str:
 
 def report(body: Mapping[str, Any], *, account: AccountHandle, source: Source) -> ProviderReport:
     """The report in a payment, after its case was looked for where it was charged back."""
-    cases: Sequence[object] = ()
-    if body.get("status") == "charged_back" and body.get("id") is not None:
-        cases = rows_of(account, lambda sdk, options: sdk.chargeback().search({"payment_id": body["id"]}, options), "results")
-    return of_payment(body, account=account, source=source, chargebacks=cases)
+    return of_payment(body, account=account, source=source, chargebacks=cases_of(body, account))
+
+
+def cases_of(body: Mapping[str, Any], account: AccountHandle) -> Sequence[object]:
+    """The chargebacks of a payment."""
+    if body.get("status") != "charged_back" or body.get("id") is None:
+        return ()
+    return rows_of(account, lambda sdk, options: sdk.chargeback().search({"payment_id": body["id"]}, options), "results")
 
 
 def told(rows: Sequence[Mapping[str, Any]], *, account: AccountHandle, source: Source) -> list[tuple[str, ProviderReport]]:
     """Each payment of a search with its status and its report; those that may have money are asked for by their number."""
     found = []
     for row in rows:
-        body = row
-        if row.get("status") not in DEAD:
-            body = payment(number_of(row), account) or {}
-            if not body:
-                raise Unknown("Mercado Pago found a payment and does not show it.")
+        body = row if row.get("status") in DEAD else shown(row, account)
         found.append((string(body.get("status")), report(body, account=account, source=source)))
     return found
+
+
+def shown(row: Mapping[str, Any], account: AccountHandle) -> Mapping[str, Any]:
+    """The payment itself, of which a search told."""
+    body = payment(number_of(row), account)
+    if not body:
+        raise Unknown("Mercado Pago found a payment and does not show it.")
+    return body
