@@ -105,7 +105,7 @@ def add(
     amount, nothing = words.amount(minor, currency), words.amount(0, currency)
     payment: dict = NULLS | {
         "id": words.new_number(),
-        "additional_info": given.get("additional_info", {}),
+        "additional_info": given.get("additional_info") or {},
         "acquirer_reconciliation": [],
         "binary_mode": bool(given.get("binary_mode", False)),
         "build_version": "3.100.0",
