@@ -39,9 +39,9 @@ KINDS = {
     "case": ("Cases", "flag"),
 }
 #: Facts of one instant are told in this order: what was asked, what came, what it moved, what followed.
-RANKS = {kind: rank for rank, kind in enumerate(
-    ("cart", "order", "attempt", "stock", "operation", "event", "money", "back", "ledger", "move", "fulfilment", "message", "case")
-)}  # fmt: skip
+RANKS = {kind: rank for rank, kind in enumerate((
+    "cart", "order", "attempt", "stock", "operation", "event", "money", "back", "ledger", "move", "fulfilment", "message", "case",
+))}  # fmt: skip
 #: What is asked of a provider, in words.
 ASKED = {
     "open": "to open a payment page",

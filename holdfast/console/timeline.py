@@ -33,8 +33,8 @@ from holdfast.orders.models import Order, OrderLine
 from holdfast.outbox import queries as outbox
 from holdfast.outbox.models import Message
 from holdfast.payments import queries as payments
-from holdfast.payments.models import Fact as MoneyFact
 from holdfast.payments.models import Dispute, Operation, Payment, Refund
+from holdfast.payments.models import Fact as MoneyFact
 
 
 @dataclass(frozen=True)
