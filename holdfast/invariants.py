@@ -33,6 +33,8 @@ class Violation:
     what: str
 
 
+#: The same, and those whose money went back.
+PAID_ONCE = "('paid', 'fulfillment_pending', 'partially_fulfilled', 'fulfilled', 'partially_refunded', 'closed', 'refunded', 'cancelled_with_refund')"
 PAID = "('paid', 'fulfillment_pending', 'partially_fulfilled', 'fulfilled', 'partially_refunded', 'closed')"
 #: Longer than any schedule of asking: an operation that was due so long ago is asked by nobody.
 OVERDUE = "interval '15 minutes'"
@@ -55,23 +57,104 @@ LIST = (
     ),
     Invariant(
         "ledger_equals_facts",
-        "For every payment, the ledger's receivable from the provider is what the provider confirmed to have taken.",
+        "For every payment, the ledger's receivable from the provider is what it confirmed: taken and returned, less given back "
+        "and kept.",
         """SELECT p.merchant_id, p.id::text, coalesce(l.n, 0) || ' in the ledger, ' || coalesce(f.n, 0) || ' confirmed'
            FROM payments_payment p
            LEFT JOIN (SELECT payment_id, sum(most) n FROM (
                         SELECT payment_id, object_id, currency, max(amount_minor) most FROM payments_fact
-                        WHERE kind IN ('capture', 'unapplied') GROUP BY 1, 2, 3) o GROUP BY 1) f ON f.payment_id = p.id
+                        WHERE kind IN ('capture', 'unapplied') GROUP BY 1, 2, 3
+                        UNION ALL
+                        SELECT payment_id, object_id, kind, CASE WHEN kind IN ('refund', 'withdrawn', 'fee') THEN -amount_minor
+                               ELSE amount_minor END FROM payments_fact
+                        WHERE kind IN ('refund', 'refund_failed', 'withdrawn', 'reinstated', 'fee')) o GROUP BY 1) f ON f.payment_id = p.id
            LEFT JOIN (SELECT e.payment_id, sum(g.debit_minor - g.credit_minor) n FROM ledger_entry e
                       JOIN ledger_posting g ON g.entry_id = e.id AND g.account LIKE 'receivable:%%' GROUP BY 1) l ON l.payment_id = p.id
            WHERE p.created_at >= %(since)s AND coalesce(l.n, 0) <> coalesce(f.n, 0)""",
     ),
     Invariant(
         "paid_order_has_its_money",
-        "A paid order has one captured payment of exactly its total; an order of nothing has its settlement of zero.",
-        f"""SELECT o.merchant_id, o.id::text, o.state || ' with ' || coalesce(p.n, 0) || ' of ' || o.total_minor
+        "A paid order has captured payments of exactly its total, less what was not captured; one of nothing its settlement of zero.",
+        f"""SELECT o.merchant_id, o.id::text, o.state || ' with ' || coalesce(p.n, 0) || ' of ' || o.total_minor + coalesce(a.n, 0)
            FROM orders_order o
-           LEFT JOIN (SELECT order_id, max(captured_minor) n FROM payments_payment WHERE state = 'captured' GROUP BY 1) p ON p.order_id = o.id
-           WHERE o.placed_at >= %(since)s AND o.state IN {PAID} AND p.n IS DISTINCT FROM o.total_minor""",
+           LEFT JOIN (SELECT order_id, sum(captured_minor) n FROM payments_payment
+                      WHERE state = 'captured' AND surplus_at IS NULL GROUP BY 1) p ON p.order_id = o.id
+           LEFT JOIN (SELECT order_id, sum(amount_minor) n FROM orders_adjustment GROUP BY 1) a ON a.order_id = o.id
+           WHERE o.placed_at >= %(since)s AND o.state IN {PAID_ONCE} AND p.n IS DISTINCT FROM o.total_minor + coalesce(a.n, 0)""",
+    ),
+    Invariant(
+        "refunded_equals_facts",
+        "What a payment says went back, or is held by disputes, is the sum of what the provider confirmed.",
+        """SELECT p.merchant_id, p.id::text, p.refunded_minor || ' refunded and ' || p.disputed_minor || ' disputed, confirmed '
+                  || coalesce(f.back, 0) || ' and ' || coalesce(d.held, 0)
+           FROM payments_payment p
+           LEFT JOIN (SELECT payment_id, sum(CASE kind WHEN 'refund' THEN amount_minor ELSE -amount_minor END) back
+                      FROM payments_fact WHERE kind IN ('refund', 'refund_failed') GROUP BY 1) f ON f.payment_id = p.id
+           LEFT JOIN (SELECT payment_id, sum(greatest(held, 0)) held FROM (
+                        SELECT payment_id, object_id, sum(CASE kind WHEN 'withdrawn' THEN amount_minor ELSE -amount_minor END) held
+                        FROM payments_fact WHERE kind IN ('withdrawn', 'reinstated') GROUP BY 1, 2) o GROUP BY 1) d
+             ON d.payment_id = p.id
+           WHERE p.created_at >= %(since)s AND (p.refunded_minor, p.disputed_minor) <> (coalesce(f.back, 0), coalesce(d.held, 0))""",
+    ),
+    Invariant(
+        "refunds_equal_facts",
+        "A refund that succeeded has its fact; one that did not, or bounced, has none that stands.",
+        """SELECT r.merchant_id, r.id::text, r.state || ' with ' || coalesce(f.n, 0) || ' confirmed of ' || r.amount_minor
+           FROM payments_refund r
+           LEFT JOIN (SELECT account_id, object_id, sum(CASE kind WHEN 'refund' THEN amount_minor ELSE -amount_minor END) n
+                      FROM payments_fact WHERE kind IN ('refund', 'refund_failed') GROUP BY 1, 2) f
+             ON f.account_id = r.account_id AND f.object_id = r.provider_id
+           WHERE r.created_at >= %(since)s
+             AND coalesce(f.n, 0) <> CASE r.state WHEN 'succeeded' THEN r.amount_minor ELSE 0 END""",
+    ),
+    Invariant(
+        "refunds_within_captured",
+        "No more goes back than came in, unless a case says so.",
+        """SELECT p.merchant_id, p.id::text, p.refunded_minor || ' refunded and ' || p.disputed_minor || ' disputed of ' || p.captured_minor
+           FROM payments_payment p
+           WHERE p.created_at >= %(since)s AND p.refunded_minor + p.disputed_minor > p.captured_minor
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.payment_id = p.id AND c.kind IN ('refund_excess', 'dispute'))""",
+    ),
+    Invariant(
+        "refunds_are_asked_about",
+        "A refund that is not finished is asked about: by its operation, or on the schedule.",
+        f"""SELECT r.merchant_id, r.id::text, r.state || ' and nobody asks' FROM payments_refund r
+           WHERE r.created_at >= %(since)s AND r.state IN ('intended', 'not_sent', 'unknown', 'pending') AND r.due_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM payments_operation o WHERE o.refund_id = r.id AND o.due_at IS NOT NULL)
+           UNION ALL
+           SELECT merchant_id, id::text, state || ', to be asked about at ' || due_at FROM payments_refund
+           WHERE due_at + {OVERDUE} < holdfast_now()""",
+    ),
+    Invariant(
+        "surplus_money_goes_back",
+        "Money that its order had no place for is refunded, is being refunded, is disputed, or a person was told that it cannot be.",
+        """SELECT p.merchant_id, p.id::text, p.captured_minor || ' captured and ' || coalesce(r.n, 0) || ' on its way back'
+           FROM payments_payment p
+           LEFT JOIN (SELECT payment_id, sum(amount_minor) n FROM payments_refund WHERE state <> 'failed' GROUP BY 1) r
+             ON r.payment_id = p.id
+           WHERE p.created_at >= %(since)s AND p.surplus_at IS NOT NULL AND coalesce(r.n, 0) + p.disputed_minor < p.captured_minor
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.payment_id = p.id AND c.kind = 'refund_failed')""",
+    ),
+    Invariant(
+        "lost_disputes_are_written_off",
+        "What a lost dispute holds is written off, and nothing of another.",
+        """SELECT d.merchant_id, d.id::text, d.state || ' with ' || d.lost_minor || ' written off of ' || coalesce(f.held, 0)
+           FROM payments_dispute d
+           LEFT JOIN (SELECT account_id, object_id, greatest(sum(CASE kind WHEN 'withdrawn' THEN amount_minor ELSE -amount_minor END), 0) held
+                      FROM payments_fact WHERE kind IN ('withdrawn', 'reinstated') GROUP BY 1, 2) f
+             ON f.account_id = d.account_id AND f.object_id = d.provider_id
+           WHERE d.created_at >= %(since)s AND d.lost_minor <> CASE d.state WHEN 'lost' THEN coalesce(f.held, 0) ELSE 0 END""",
+    ),
+    Invariant(
+        "deposits_are_explained",
+        "What is owed to customers as a deposit is surplus money that has not gone back, or money that went back beyond what came in.",
+        """SELECT e.merchant_id, e.order_id::text, 'deposits: ' || sum(g.credit_minor - g.debit_minor)
+           FROM ledger_entry e JOIN ledger_posting g ON g.entry_id = e.id AND g.account = 'customer_deposits'
+           WHERE e.recorded_at >= %(since)s AND e.order_id IS NOT NULL
+           GROUP BY e.merchant_id, e.order_id
+           HAVING sum(g.credit_minor - g.debit_minor) <> 0 AND NOT EXISTS (
+             SELECT 1 FROM payments_payment p WHERE p.order_id = e.order_id
+               AND (p.surplus_at IS NOT NULL OR p.refunded_minor + p.disputed_minor > p.captured_minor))""",
     ),
     Invariant(
         "nothing_is_settled_for_nothing",
@@ -106,12 +189,14 @@ LIST = (
     ),
     Invariant(
         "paid_order_is_in_the_ledger",
-        "A paid order was posted as a sale of exactly its total, once.",
-        f"""SELECT o.merchant_id, o.id::text, coalesce(s.n, 0) || ' posted of ' || o.total_minor
+        "A paid order was posted as a sale of exactly what was captured for it, once.",
+        f"""SELECT o.merchant_id, o.id::text, coalesce(s.n, 0) || ' posted of ' || o.total_minor + coalesce(a.n, 0)
            FROM orders_order o
+           LEFT JOIN (SELECT order_id, sum(amount_minor) n FROM orders_adjustment GROUP BY 1) a ON a.order_id = o.id
            LEFT JOIN (SELECT e.order_id, sum(g.debit_minor) n FROM ledger_entry e JOIN ledger_posting g ON g.entry_id = e.id
                       WHERE e.kind = 'sale' GROUP BY 1) s ON s.order_id = o.id
-           WHERE o.placed_at >= %(since)s AND (o.state IN {PAID} OR s.n IS NOT NULL) AND coalesce(s.n, 0) <> o.total_minor""",
+           WHERE o.placed_at >= %(since)s AND (o.state IN {PAID_ONCE} OR s.n IS NOT NULL)
+             AND coalesce(s.n, 0) <> o.total_minor + coalesce(a.n, 0)""",
     ),
     Invariant(
         "stock_equals_movements",
@@ -271,17 +356,19 @@ LIST = (
            SELECT merchant_id, id::text, way || ' was due at ' || due_at FROM fulfilment_fulfilment
            WHERE state = 'pending' AND due_at + {OVERDUE} < holdfast_now()
            UNION ALL
-           SELECT l.merchant_id, l.id::text, 'fulfilled with ' || coalesce(sum(h.quantity), 0) || ' of ' || l.quantity
+           SELECT l.merchant_id, l.id::text, 'fulfilled with ' || coalesce(h.n, 0) || ' and ' || coalesce(w.n, 0) || ' withdrawn of ' || l.quantity
            FROM orders_order o JOIN orders_orderline l ON l.order_id = o.id AND l.kind IN ('good', 'digital', 'booking')
-           LEFT JOIN fulfilment_handover h ON h.order_line_id = l.id
-           WHERE o.placed_at >= %(since)s AND o.state = 'fulfilled'
-           GROUP BY l.merchant_id, l.id, l.quantity HAVING coalesce(sum(h.quantity), 0) <> l.quantity""",
+           LEFT JOIN (SELECT order_line_id, sum(quantity) n FROM fulfilment_handover GROUP BY 1) h ON h.order_line_id = l.id
+           LEFT JOIN (SELECT order_line_id, sum(quantity) n FROM fulfilment_withdrawal GROUP BY 1) w ON w.order_line_id = l.id
+           WHERE o.placed_at >= %(since)s AND o.state = 'fulfilled' AND coalesce(h.n, 0) + coalesce(w.n, 0) <> l.quantity""",
     ),
     Invariant(
         "handed_over_within_order",
-        "No more is handed over than was ordered.",
+        "No more is handed over than was ordered and not refunded before.",
         """SELECT l.merchant_id, l.id::text, sum(h.quantity) || ' of ' || l.quantity
-           FROM orders_orderline l JOIN fulfilment_handover h ON h.order_line_id = l.id
+           FROM orders_orderline l
+           JOIN (SELECT order_line_id, quantity, at FROM fulfilment_handover
+                 UNION ALL SELECT order_line_id, quantity, at FROM fulfilment_withdrawal) h ON h.order_line_id = l.id
            WHERE h.at >= %(since)s GROUP BY l.merchant_id, l.id, l.quantity HAVING sum(h.quantity) > l.quantity""",
     ),
     Invariant(
@@ -294,6 +381,8 @@ LIST = (
              SELECT merchant_id, 'redemption', id, state FROM promotions_redemption WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'fulfilment', id, state FROM fulfilment_fulfilment WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'case', id, state FROM cases_case WHERE opened_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'refund', id, state FROM payments_refund WHERE created_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'dispute', id, state FROM payments_dispute WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'cart', id, state FROM carts_cart WHERE created_at >= %(since)s),
            moves AS (
              SELECT t.subject_id, t.source, t.target,

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.db.tenancy import reading
-from holdfast.flows import checkout, expiry, fulfil, messages, recovery, setup, shopping, webhooks
+from holdfast.flows import checkout, expiry, fulfil, lookups, messages, recovery, setup, shopping, webhooks
 from holdfast.flows.setup import Goods
 from holdfast.idempotency.services import Answer, Use
 from holdfast.kernel import ids
@@ -196,6 +196,13 @@ def stock(at: Shop, sku: str = "MUG") -> tuple[int, int]:
 def work() -> None:
     """All of the worker's loops, until nothing is due."""
     while (
-        webhooks.work() + recovery.work_operations() + recovery.work_payments() + expiry.work() + fulfil.work() + messages.work()
+        webhooks.work()
+        + lookups.work()
+        + recovery.work_operations()
+        + recovery.work_payments()
+        + recovery.work_refunds()
+        + expiry.work()
+        + fulfil.work()
+        + messages.work()
     ):
         pass

@@ -5,7 +5,7 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from holdfast.api import carts, checkouts, coupons, customers, direct, health, orders, problems, products, shipments
+from holdfast.api import carts, checkouts, coupons, customers, direct, health, orders, problems, products, refunds, shipments
 from holdfast.api.docs import LocalSwagger
 from holdfast.api.wire import ExactParser, ExactRenderer
 from holdfast.kernel import limits
@@ -29,6 +29,7 @@ TAGS = [
     {"name": "Customers", "description": "Of a shop that has its own accounts. Secret key."},
     {"name": "Checkout", "description": "From a cart to an order and an attempt to pay it."},
     {"name": "Orders", "description": "By Order-Token, or by the merchant's secret key."},
+    {"name": "Refunds", "description": "Money back, and money that is only held. Secret key."},
     {"name": "Direct payments", "description": "For shops that have their own orders. Secret key."},
     {"name": "Health", "description": "For load balancers and supervisors."},
 ]
@@ -67,5 +68,6 @@ api.add_router("/v1", checkouts.router)
 api.add_router("/v1/customers", customers.router)
 api.add_router("/v1/orders", orders.router)
 api.add_router("/v1/orders", shipments.router)
+api.add_router("/v1/orders", refunds.router)
 api.add_router("/payments", direct.router)
 api.add_router("/health", health.router)

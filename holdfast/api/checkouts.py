@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router
@@ -40,6 +40,9 @@ class Attempt(Body):
     """How it is to be paid."""
 
     provider: str = Field(max_length=20, pattern="^[a-z0-9_]+$", description="One the merchant offers.", examples=["stripe"])
+    method: str = Field(
+        "", max_length=20, pattern="^[a-z0-9_]*$", description="One of the provider's ways; empty is its first.", examples=["pix"]
+    )
     success_url: WebAddress
     cancel_url: WebAddress
     email: str = Field("", max_length=254, pattern=f"{EMAIL}|^$", examples=["ada@example.com"])
@@ -61,14 +64,17 @@ class Checkout(Attempt):
 
 
 class Payment(BaseModel):
-    """One attempt. `url` is where to pay while it is open. Provider `none`: there was nothing to pay."""
+    """One attempt. `url` is where to pay while it is open, and `show` what is needed to pay without a page: `{"pix": code}`,
+    or a bank account with a reference. Provider `none`: there was nothing to pay."""
 
     id: str = Field(examples=["pay_018f6e5c9b7a7c3d8e1f2a3b4c5d6e7f"])
     provider: str
+    method: str
     state: str = Field(description="created, open, authorized, captured, failed, expired, cancelled or unknown.")
     amount_minor: int
     currency: str
     url: str
+    show: dict[str, Any]
     expires_at: datetime
 
 
@@ -112,6 +118,7 @@ def check_out(request: HttpRequest, cart_id: str, token: CartToken, key: Idempot
         cart_token_sha256=merchants.token_hash(token),
         wish=Wish(
             provider=said.provider,
+            method=said.method,
             success_url=said.success_url,
             cancel_url=said.cancel_url,
             email=said.email,
@@ -140,6 +147,7 @@ def pay_again(request: HttpRequest, order_id: str, key: IdempotencyKey, said: At
         order_id=order.pk,
         wish=Wish(
             provider=said.provider,
+            method=said.method,
             success_url=said.success_url,
             cancel_url=said.cancel_url,
             email=said.email,

@@ -19,6 +19,11 @@ class Case(TenantRow):
         UNKNOWN_STATUS = "unknown_status"
         UNPLACED_MONEY = "unplaced_money"
         PARKED = "parked"
+        REFUND_FAILED = "refund_failed"
+        REFUND_EXCESS = "refund_excess"
+        CAPTURE_FAILED = "capture_failed"
+        DISPUTE = "dispute"
+        NO_EDGE = "no_edge"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     cause = models.CharField(max_length=160)

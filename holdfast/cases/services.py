@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.cases.models import Case
+from holdfast.cases.states import CASE
 from holdfast.db import writes
-from holdfast.db.moves import Cause
+from holdfast.db.moves import Cause, move
 
 #: A person looks at money that fits nowhere within a working day.
 DEADLINE = timedelta(hours=24)
@@ -23,6 +24,7 @@ def open_case(
     order_id: UUID | None,
     payment_id: UUID | None,
     now: datetime,
+    deadline_at: datetime | None = None,
 ) -> None:
     """Ask a person to decide. The same kind and cause is the same case: a second discovery adds nothing."""
     row = Case(
@@ -36,6 +38,14 @@ def open_case(
         payment_id=payment_id,
         moved=Cause(summary).as_json(),
         opened_at=now,
-        deadline_at=now + DEADLINE,
+        deadline_at=deadline_at or now + DEADLINE,
     )
     writes.insert(row, or_ignore=True)
+
+
+def resolve(*, kind: str, cause: str, why: str) -> None:
+    """It resolved itself: what the case asked about has come to an end. Nothing happens where there is no such open case."""
+    writes.send()
+    row = Case.objects.select_for_update(no_key=True).filter(kind=kind, cause=cause, state="open").first()
+    if row is not None:
+        move(row, "resolved", machine=CASE, cause=Cause(why))

@@ -5,5 +5,5 @@ from holdfast.kernel.machine import Machine, edges
 CASE = Machine(
     "case",
     initial=("open",),
-    edges=edges(("open", "resolved", "a person decided"), ("resolved", "open", "it came back")),
+    edges=edges(("open", "resolved", "a person decided, or it resolved itself"), ("resolved", "open", "it came back")),
 )

@@ -29,11 +29,18 @@ class Overtaken(Conflict):
     """The row has moved on since it was read."""
 
 
-def insert(row: models.Model, *, or_ignore: bool = False) -> None:
-    """A new row. With `or_ignore` a row that a unique constraint refuses is left out in silence."""
+def insert(row: models.Model, *, or_ignore: bool = False, after: Model | None = None) -> None:
+    """A new row. With `or_ignore` a row that a unique constraint refuses is left out in silence.
+
+    A row that refers to a counted one names its table in `after` when that is about to be added to: it is sent behind it, so
+    that its foreign key meets our own lock and nobody shares the key of a hot row.
+    """
     values = {column.attname: getattr(row, column.attname) for column in _columns(type(row))}
     pending = _pending()
-    pending.insert(type(row), row.pk, or_ignore, values)
+    if after is not None:
+        pending.insert_after_counters(type(row), values)
+    else:
+        pending.insert(type(row), row.pk, or_ignore, values)
     row._state.adding, row._state.db = False, connection.alias
     pending.send_unless_gathering()
 
@@ -78,7 +85,7 @@ def say(sql: str, *parameters: Any, refused: Callable[[], Exception] | None = No
 def send(*, about: Model | None = None) -> None:
     """Send what waits, before a read of one's own. Counters wait on unless the read is about them."""
     pending = _pending()
-    pending.send(counters=about is None or any(model is about for model, _ in pending.sums))
+    pending.send(counters=about is None or about in pending.waiting_last())
 
 
 @contextmanager
@@ -200,6 +207,8 @@ class _Pending:
         self.gathering = gathering
         self._clear()
         self.sums: dict[tuple[Model, tuple[str, ...]], dict[UUID, list[int]]] = {}
+        #: Rows that are sent behind the counters.
+        self.last: dict[Model, _Insert] = {}
 
     def _clear(self) -> None:
         self.groups: dict[Any, Any] = {}
@@ -215,6 +224,14 @@ class _Pending:
     def insert(self, model: Model, key: UUID, or_ignore: bool, values: Mapping[str, Any]) -> None:
         row = self.fresh[model, key] = [*values.values()]
         self.group(_Insert, model, _clock(values), or_ignore).rows.append(row)
+
+    def waiting_last(self) -> set[Model]:
+        """The tables whose writes wait for the end: counters, and the rows behind them."""
+        return {model for model, _ in self.sums} | self.last.keys()
+
+    def insert_after_counters(self, model: Model, values: Mapping[str, Any]) -> None:
+        group = self.last.setdefault(model, _Insert(model, _clock(values), False))
+        group.rows.append([*values.values()])
 
     def change(self, model: Model, key: UUID, guard: "_Guard", values: Mapping[str, Any]) -> None:
         """One change of a row waits at a time. What was learned just before a move goes along with it; a row that waits to be
@@ -241,7 +258,7 @@ class _Pending:
 
     def before_statement(self, execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
         """Whatever else is asked of the database sees what was written before. Counters wait on unless it is about them."""
-        self.send(counters=any(model._meta.db_table in sql for model, _ in self.sums))
+        self.send(counters=any(model._meta.db_table in sql for model in self.waiting_last()))
         if not sql.startswith("SELECT"):
             forget()
         return execute(sql, parameters, many, context)
@@ -255,7 +272,8 @@ class _Pending:
         self._clear()
         if counters:
             groups += [group for (model, names), sums in self._ranked() for group in _Sums(model, names, sums).groups()]
-            self.sums = {}
+            groups += self.last.values()
+            self.sums, self.last = {}, {}
         if not groups:
             return
         forget()

@@ -15,7 +15,7 @@ from holdfast.idempotency.services import Answer
 from holdfast.kernel import ids
 from holdfast.orders import queries as order_queries
 from holdfast.orders.models import Order
-from holdfast.payments.models import Payment
+from holdfast.payments.models import Payment, Refund
 
 
 def order_token(order_id: UUID) -> str:
@@ -55,6 +55,8 @@ def payment_json(payment: Payment) -> dict[str, Any]:
         "amount_minor": payment.amount_minor,
         "currency": payment.currency,
         "url": payment.pay_url if payable else "",
+        "method": payment.method,
+        "show": payment.show if payable else {},
         "expires_at": payment.expires_at.isoformat(),
     }
 
@@ -91,9 +93,57 @@ def settle(order: Order, payment: Payment) -> Answer | None:
     return final
 
 
-def leave_open(*, payment_id: UUID) -> None:
+def refund_json(refund: Refund) -> dict[str, Any]:
+    """A refund as its merchant sees it. Amounts in minor units of `currency`."""
+    return {
+        "id": ids.shown("ref", refund.pk),
+        "order": ids.shown("ord", refund.order_id),
+        "payment": ids.shown("pay", refund.payment_id),
+        "origin": refund.origin,
+        "state": refund.state,
+        "amount_minor": refund.amount_minor,
+        "currency": refund.currency,
+        "reason": refund.reason,
+        "lines": [{**line, "line": ids.shown("olin", UUID(line["line"]))} for line in refund.lines],
+        "error": refund.error,
+        "created_at": refund.created_at.isoformat(),
+        "succeeded_at": refund.succeeded_at.isoformat() if refund.succeeded_at else None,
+    }
+
+
+def refund(row: Refund) -> Answer:
+    """201 once the provider has spoken, 202 while nobody knows: then the refund is the place to look."""
+    known = row.state in ("pending", "succeeded", "failed")
+    return Answer(201 if known else 202, as_bytes({"refund": refund_json(row)}))
+
+
+def settle_refund(row: Refund) -> Answer | None:
+    """Store the answer for the keys that wait for this refund, and give it, once the provider has spoken."""
+    final = refund(row)
+    if final.status != 201:
+        return None
+    idempotency.answer(merchant_id=row.merchant_id, subject_id=row.pk, status=final.status, body=final.body)
+    return final
+
+
+def capture(order: Order, payment: Payment, *, declined: bool) -> Answer:
+    """201 once the provider has spoken: `captured`, or `declined` while the money is still held; 202 while nobody knows."""
+    outcome = "captured" if payment.state == "captured" else "declined" if declined else "pending"
+    body = {"capture": outcome, "order": order_json(order, payment), "payment": payment_json(payment)}
+    return Answer(202 if outcome == "pending" else 201, as_bytes(body))
+
+
+def settle_capture(order: Order, payment: Payment, *, operation_id: UUID, declined: bool) -> Answer:
+    """Store the answer for the key that wants this capture, once it is final."""
+    final = capture(order, payment, declined=declined)
+    if final.status == 201:
+        idempotency.answer(merchant_id=order.merchant_id, subject_id=operation_id, status=final.status, body=final.body)
+    return final
+
+
+def leave_open(*, subject_id: UUID) -> None:
     """Nothing final to say: a retry with the key may ask again at once."""
-    idempotency.let_go(subject_id=payment_id)
+    idempotency.let_go(subject_id=subject_id)
 
 
 def as_bytes(body: dict[str, Any]) -> bytes:

@@ -21,7 +21,7 @@ def cancel(*, merchant_id: UUID, order_id: UUID, actor: str, use: Use, now: date
     if claimed.answer is not None:
         return claimed.answer
     try:
-        expiry.cancel(merchant_id=merchant_id, order_id=order_id, actor=actor, now=now)
+        expiry.cancel(merchant_id=merchant_id, order_id=order_id, actor=actor, now=now, held=actor == "merchant")
     except Exception:
         with writing(merchant_id, step="cancelling.let_go"):
             idempotency.let_go(subject_id=claimed.subject_id)

@@ -54,6 +54,10 @@ class NotPayable(Conflict):
     """This order takes no payment now."""
 
 
+class MethodNotOffered(Refused):
+    """That provider has no such way to pay, or cannot hold money to take it later."""
+
+
 class AddressElsewhere(Refused):
     """The address is in another country than the cart was priced for: set the cart's region first."""
 
@@ -71,6 +75,8 @@ class Wish:
     address: Mapping[str, Any] = field(default_factory=dict)
     accept_quote: str = ""
     manual_capture: bool = False
+    #: One of the provider's ways to pay; empty is its first.
+    method: str = ""
 
 
 def place(*, merchant_id: UUID, cart_id: UUID, cart_token_sha256: str, wish: Wish, use: Use, now: datetime) -> Answer:
@@ -267,29 +273,35 @@ def _intend_payment(
     order: Order, account: Account, wish: Wish, payment_id: UUID, *, cause: Cause, now: datetime
 ) -> Question | None:
     """The attempt and the exact request that opens it, with a key of its own."""
+    adapter, handle = registry.provider(wish.provider), merchants.handle(account)
+    manual = wish.manual_capture or account.capture == "manual"
+    if (wish.method and wish.method not in adapter.methods) or (manual and not adapter.captures_later):
+        raise MethodNotOffered(methods=", ".join(adapter.methods))
     purchase = Purchase(
         payment_id=payment_id,
         order_id=order.pk,
         order_number=order.number,
+        method=wish.method or adapter.methods[0],
         amount_minor=order.total_minor,
         currency=order.currency,
         lines=quotes.provider_lines(order.snapshot),
         email=wish.email,
-        manual_capture=wish.manual_capture,
+        manual_capture=manual,
         expires_at=order.expires_at,
         success_url=wish.success_url,
         cancel_url=wish.cancel_url,
     )
-    request = registry.provider(wish.provider).compose(purchase, merchants.handle(account))
+    request = adapter.compose(purchase, handle)
     payment = payments.start(
         id=payment_id,
         merchant_id=order.merchant_id,
         order_id=order.pk,
         account_id=account.pk,
         provider=wish.provider,
+        method=purchase.method,
         amount_minor=order.total_minor,
         currency=order.currency,
-        capture="manual" if wish.manual_capture else "automatic",
+        capture="manual" if manual else "automatic",
         expires_at=order.expires_at,
         metadata_sha256=payloads.fingerprint(request.get("metadata", {})),
         cause=cause,

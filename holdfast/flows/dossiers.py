@@ -18,7 +18,7 @@ from holdfast.orders import services as orders
 from holdfast.orders.models import OrderLine
 from holdfast.payments import queries as payment_queries
 from holdfast.payments.facts import Facts
-from holdfast.payments.models import Payment
+from holdfast.payments.models import Dispute, Payment, Refund
 from holdfast.promotions import queries as promotion_queries
 from holdfast.promotions.models import Redemption
 
@@ -77,6 +77,26 @@ class Dossiers:
     def redemptions(self, order_id: UUID) -> list[Redemption]:
         """What the order redeems. Asked only when the snapshot of one of these orders names a promotion."""
         return self._redemptions[order_id]
+
+    def refunds(self, order_id: UUID) -> list[Refund]:
+        return self._refunds[order_id]
+
+    def disputes(self, order_id: UUID) -> list[Dispute]:
+        return self._disputes[order_id]
+
+    @cached_property
+    def _refunds(self) -> dict[UUID, list[Refund]]:
+        found = defaultdict(list)
+        for row in payment_queries.refunds_of(self.orders):
+            found[row.order_id].append(row)
+        return found
+
+    @cached_property
+    def _disputes(self) -> dict[UUID, list[Dispute]]:
+        found = defaultdict(list)
+        for row in payment_queries.disputes_of(self.orders):
+            found[row.order_id].append(row)
+        return found
 
     @cached_property
     def _lines(self) -> dict[UUID, list[OrderLine]]:

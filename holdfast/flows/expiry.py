@@ -3,7 +3,7 @@
 Money that arrives later is honoured or becomes a case (`flows.paid`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -30,6 +30,8 @@ from holdfast.promotions import services as promotions
 
 #: States of an order in which an attempt may still bring money.
 PAYABLE = ("payment_pending", "expired", "payment_failed")
+#: States of an order whose money is held: the merchant may let go of it.
+HELD = ("payment_authorized", "capture_failed")
 
 
 class StillPayable(Conflict):
@@ -67,16 +69,19 @@ def expire(claim: Claim, *, now: datetime) -> str:
     return "asked"
 
 
-def cancel(*, merchant_id: UUID, order_id: UUID, actor: str, now: datetime) -> None:
+def cancel(*, merchant_id: UUID, order_id: UUID, actor: str, now: datetime, held: bool = False) -> None:
     """Cancel an order that is not paid, once the provider cannot take the money any more. Safe to repeat.
+
+    `held`: also one whose money the provider holds, which is then let go of (a void): the merchant's to decide.
 
     Raises StillPayable while it may, and NotCancellable once it is paid.
     """
-    _close_all(merchant_id=merchant_id, order_id=order_id, now=now)
+    states = (*PAYABLE, *HELD) if held else PAYABLE
+    _close_all(states, merchant_id=merchant_id, order_id=order_id, now=now)
     with writing(merchant_id, step="expiry.cancelled"):
         order = orders.lock_order(order_id)
         if order.state != "cancelled":
-            _require_closed(order)
+            _require_closed(order, states)
             orders.go(order, "cancelled", cause=Cause("cancelled on request", actor=actor), due_at=None)
 
 
@@ -85,25 +90,26 @@ def close(*, merchant_id: UUID, order_id: UUID, now: datetime) -> None:
 
     Raises StillPayable while one may, and NotCancellable once it is paid.
     """
-    _close_all(merchant_id=merchant_id, order_id=order_id, now=now)
+    _close_all(PAYABLE, merchant_id=merchant_id, order_id=order_id, now=now)
     with reading(merchant_id):
-        _require_closed(order_queries.get(order_id))
+        _require_closed(order_queries.get(order_id), PAYABLE)
 
 
-def _close_all(*, merchant_id: UUID, order_id: UUID, now: datetime) -> None:
+def _close_all(states: Sequence[str], *, merchant_id: UUID, order_id: UUID, now: datetime) -> None:
     """Ask the provider to close every attempt that may still take the money; its word goes through the door."""
     with writing(merchant_id, step="expiry.cancel"):
         order = orders.lock_order(order_id)
-        attempts = payment_queries.undead(order.pk) if order.state in PAYABLE else []
+        attempts = payment_queries.undead(order.pk) if order.state in states else []
         asked = [question for question in (_close(payment, now=now) for payment in attempts) if question is not None]
     for question in asked:
         questions.ask(question, now=now)
 
 
-def _require_closed(order: Order) -> None:
-    if order.state == "payment_pending" or (order.state in PAYABLE and payment_queries.undead(order.pk)):
+def _require_closed(order: Order, states: Sequence[str]) -> None:
+    open_still = order.state in ("payment_pending", *HELD) or payment_queries.undead(order.pk)
+    if order.state in states and open_still:
         raise StillPayable
-    if order.state not in PAYABLE:
+    if order.state not in states:
         raise NotCancellable(f"This order is {order.state}.")
 
 

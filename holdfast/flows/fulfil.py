@@ -29,7 +29,7 @@ from holdfast.outbox import services as outbox
 log = structlog.get_logger()
 
 #: Order states in which something may still be handed over.
-OPEN = ("paid", "fulfillment_pending", "partially_fulfilled")
+OPEN = ("paid", "fulfillment_pending", "partially_fulfilled", "partially_refunded")
 
 
 class NotShippable(Conflict):
@@ -77,7 +77,7 @@ def ship(
         ordered = _ordered(order_id, "shipment")
         whole = fulfilment.ship(row, ordered, dict(parts) if parts is not None else None, tracking=dict(tracking), now=now)
         cause = Cause("a parcel was sent", actor="merchant")
-        if order.state == "paid":
+        if order.state in ("paid", "partially_refunded"):
             orders.go(order, "fulfillment_pending", cause=cause)
         if row.state == "parked":
             fulfilment.go(row, "pending", cause=cause)
@@ -98,7 +98,7 @@ def _begin(fulfilment_id: UUID, *, now: datetime) -> str:
         fulfilment.rest(row)
         return "rested"
     cause = Cause(f"{row.way} begins")
-    if order.state == "paid":
+    if order.state in ("paid", "partially_refunded"):
         orders.go(order, "fulfillment_pending", cause=cause)
     if row.way == "shipment":
         fulfilment.rest(row)

@@ -26,10 +26,12 @@ from holdfast.orders.models import Order
 from holdfast.outbox import queries as outbox_queries
 from holdfast.outbox import services as outbox
 from holdfast.outbox.models import Message
+from holdfast.payments import queries as payment_queries
 
 log = structlog.get_logger()
 
-#: (subject, text) by topic. {shop}, {number}, {total}, {name} and {account} (every amount, one a line) are filled in.
+#: (subject, text) by topic. {shop}, {number}, {total}, {name}, {account} (every amount, one a line) and {amount}
+#: (of a refund) are filled in.
 TEXTS = {
     "order_paid": (
         "Your order {number} is paid",
@@ -44,6 +46,16 @@ TEXTS = {
         "We are checking the payment of your order {number}",
         "Hello {name},\n\nwe are still checking with your bank whether {total} for order {number} was paid. "
         "Please do not pay again for now: if the money arrives late, you get the goods or your money back.\n\n{shop}\n",
+    ),
+    "refunded": (
+        "A refund for your order {number}",
+        "Hello {name},\n\nwe have sent {amount} of order {number} back to you. Until you see it, your bank may take some days."
+        "\n\n{shop}\n",
+    ),
+    "money_returned": (
+        "Your payment for order {number} goes back to you",
+        "Hello {name},\n\n{amount} came in for order {number} when it could no longer be taken for it. We have sent it back to "
+        "you. Until you see it, your bank may take some days.\n\n{shop}\n",
     ),
     "order_shipped": ("Your order {number} is on its way", "Hello {name},\n\na parcel of order {number} was sent.\n\n{shop}\n"),
     "download_ready": (
@@ -124,9 +136,18 @@ def _compose(message: Message) -> _Letter | None:
         "name": contact.name or "and welcome",
         "total": money.shown(order.total_minor, order.currency),
         "account": _account(order),
+        "amount": _amount(message),
     }
     subject, text = TEXTS[message.topic]
     return _Letter(message.pk, contact.email, shop.email_from, subject.format(**words), text.format(**words))
+
+
+def _amount(message: Message) -> str:
+    """What a refund gave back; its message is written for its cause."""
+    if message.topic not in ("refunded", "money_returned"):
+        return ""
+    refund = payment_queries.refund(UUID(hex=message.cause))
+    return money.shown(refund.amount_minor, refund.currency)
 
 
 def _account(order: Order) -> str:

@@ -5,12 +5,15 @@ from typing import Any
 
 from holdfast.cases import services as cases
 from holdfast.db.moves import Cause
+from holdfast.flows import moneyback
 from holdfast.flows.dossiers import Dossiers
 from holdfast.fulfilment import services as fulfilment
 from holdfast.inventory import queries as inventory_queries
 from holdfast.inventory import services as inventory
 from holdfast.kernel import limits
+from holdfast.kernel.money import allocate
 from holdfast.ledger import services as ledger
+from holdfast.merchants import queries as merchants
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order
 from holdfast.outbox import services as outbox
@@ -25,13 +28,16 @@ def money_arrived(dossiers: Dossiers, *, payment: Payment, cause: Cause, evidenc
     """Decide what captured money means for its order. Never refuses the money: what has no place becomes a case (C9, D6)."""
     order = dossiers.orders[payment.order_id]
     if order.state in ("expired", "payment_failed"):
-        _honour(dossiers, order, payment, cause=cause, evidence=evidence, now=now)
+        if merchants.current(order.merchant_id).late_money == "refund":
+            _give_back(dossiers, "late_money", "It was paid late", payment, cause, evidence, now)
+        else:
+            _honour(dossiers, order, payment, cause=cause, evidence=evidence, now=now)
     elif order.state in ("payment_pending", "payment_authorized", "capture_failed"):
         _pay(dossiers, order, payment, cause=cause, now=now)
     elif order.state == "cancelled":
-        _ask_person("late_money", "The order had been cancelled when it was paid", order, payment, evidence, now)
+        _give_back(dossiers, "late_money", "The order had been cancelled when it was paid", payment, cause, evidence, now)
     else:
-        _ask_person("double_money", "The order was paid already", order, payment, evidence, now)
+        _give_back(dossiers, "double_money", "The order was paid already", payment, cause, evidence, now)
 
 
 def _honour(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
@@ -42,7 +48,7 @@ def _honour(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause,
         inventory.hold_again(dossiers.reservations(order.pk), until=now + limits.PAYMENT_WINDOW, cause=cause)
     except (inventory.InsufficientStock, inventory_queries.SlotClosed, promotions.UsedUp):
         promotions.release(dossiers.redemptions(order.pk), cause=cause)
-        _ask_person("late_money", "It was paid late and the goods are gone", order, payment, evidence, now)
+        _give_back(dossiers, "late_money", "It was paid late and the goods are gone", payment, cause, evidence, now)
         return
     orders.go(order, "payment_pending", cause=Cause("late money, and the goods could be held again", event=cause.event))
     _pay(dossiers, order, payment, cause=cause, now=now)
@@ -53,23 +59,34 @@ def _pay(dossiers: Dossiers, order: Order, payment: Payment, *, cause: Cause, no
     orders.go(order, "paid", cause=cause, paid_at=now, due_at=None)
     promotions.redeem(dossiers.redemptions(order.pk), cause=cause)
     inventory.commit(dossiers.reservations(order.pk), cause=cause, now=now)
-    totals = order.snapshot["totals"]
-    ledger.sale(
-        ledger.Subject(order.merchant_id, order.pk, payment.pk),
-        net_minor=totals["net_minor"],
-        tax_minor=totals["tax_minor"],
-        shipping_minor=totals["shipping_net_minor"],
-        fees_minor=totals.get("fees_net_minor", 0),
-        currency=order.currency,
-        effective_at=now,
-        now=now,
-    )
+    _post_sale(order, payment, now=now)
     kinds = {line.kind for line in dossiers.lines(order.pk)} & fulfilment.WAYS.keys()
     if kinds:
         fulfilment.intend(merchant_id=order.merchant_id, order_id=order.pk, kinds=kinds, cause=cause, now=now)
     if order.contact_id is not None:
         outbox.write(merchant_id=order.merchant_id, topic="order_paid", cause=order.pk.hex, order_id=order.pk, now=now)
     _close_siblings(dossiers, payment, now=now)
+
+
+def _post_sale(order: Order, payment: Payment, *, now: datetime) -> None:
+    """What was captured is sold. Where that is less than the total, the order is adjusted and each part is less in proportion."""
+    if payment.captured_minor < order.total_minor:
+        missing = payment.captured_minor - order.total_minor
+        orders.adjust(order, payment_id=payment.pk, amount_minor=missing, cause="less was captured than authorized", now=now)
+    totals = order.snapshot["totals"]
+    names = ("net_minor", "tax_minor", "shipping_net_minor", "fees_net_minor")
+    weights = [totals.get(name, 0) for name in names]
+    net, tax, shipping, fees = allocate(payment.captured_minor, weights) if payment.captured_minor else (0, 0, 0, 0)
+    ledger.sale(
+        ledger.Subject(order.merchant_id, order.pk, payment.pk),
+        net_minor=net,
+        tax_minor=tax,
+        shipping_minor=shipping,
+        fees_minor=fees,
+        currency=order.currency,
+        effective_at=now,
+        now=now,
+    )
 
 
 def _close_siblings(dossiers: Dossiers, paid: Payment, *, now: datetime) -> None:
@@ -87,15 +104,29 @@ def close_page(payment: Payment, *, now: datetime) -> None:
         payments.intend(payment, kind="close", request={"provider_id": payment.provider_id}, now=now)
 
 
-def _ask_person(kind: str, what: str, order: Order, payment: Payment, evidence: dict[str, Any], now: datetime) -> None:
+def _give_back(
+    dossiers: Dossiers, kind: str, what: str, payment: Payment, cause: Cause, evidence: dict[str, Any], now: datetime
+) -> None:
+    """The order has no place for this money: it goes back by itself, with a case that says why (D6)."""
+    order = dossiers.orders[payment.order_id]
+    payments.surplus(payment, now=now)
     cases.open_case(
         merchant_id=order.merchant_id,
         kind=kind,
         cause=payment.pk.hex,
         summary=f"{what}: {payment.captured_minor} {payment.currency} (minor units) of order {order.number}.",
-        proposal="Refund the customer.",
+        proposal="It is being refunded by itself. Look that the refund arrives; tell the customer if it does not.",
         evidence=evidence,
         order_id=order.pk,
         payment_id=payment.pk,
+        now=now,
+    )
+    moneyback.intend(
+        dossiers,
+        payment,
+        amount_minor=payment.captured_minor,
+        reason=what,
+        requested_by="holdfast",
+        cause=Cause(what, event=cause.event),
         now=now,
     )

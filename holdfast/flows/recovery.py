@@ -10,12 +10,14 @@ from holdfast.db import due
 from holdfast.db.due import Claim
 from holdfast.db.moves import Cause
 from holdfast.db.tenancy import reading, writing
-from holdfast.flows import answers, questions, reports
+from holdfast.flows import answers, attempts, questions
 from holdfast.flows.dossiers import Dossiers
 from holdfast.kernel import limits
 from holdfast.kernel.clock import now as clock_now
 from holdfast.payments import queries as payment_queries
+from holdfast.payments import refunds
 from holdfast.payments import services as payments
+from holdfast.payments.models import Operation
 from holdfast.payments.states import IN_FLIGHT
 from holdfast.providers.contract import Kind
 
@@ -39,6 +41,8 @@ def resume(claim: Claim, *, now: datetime) -> str:
         _rest(claim)
         return "known"
     age = now - question.intended_at
+    if question.kind in ("capture", "refund"):
+        return _resume_by_looking(claim, question, now=now)
     only_look = question.kind == "open" and (age > limits.KEY_SAFE_AGE or not question.wanted)
     if claim.attempts > 1 or only_look or question.kind == "close":
         found = questions.look_up(merchant_id=claim.merchant_id, payment_id=question.payment_id, now=now)
@@ -51,6 +55,34 @@ def resume(claim: Claim, *, now: datetime) -> str:
     if only_look:
         return _later(claim, now=now)
     return questions.ask(question, now=now).outcome
+
+
+def _resume_by_looking(claim: Claim, question: questions.Question, *, now: datetime) -> str:
+    """A capture or a refund: looked up first when it was tried before, and asked again with its key where the provider certainly
+    has not done it. Neither ends by itself: money that was promised goes back however long it takes."""
+    if claim.attempts > 1 or now - question.intended_at > limits.KEY_SAFE_AGE:
+        if question.refund_id is not None:
+            found = questions.look_up_refund(merchant_id=claim.merchant_id, refund_id=question.refund_id, now=now)
+        else:
+            found = questions.look_up(merchant_id=claim.merchant_id, payment_id=question.payment_id, now=now)
+        if found == "unknown":
+            return _later(claim, now=now)
+        if found != "absent" and _known(claim, now=now):
+            return found
+    return questions.ask(question, now=now).outcome
+
+
+def work_refunds(*, stopping: Callable[[], bool] = due.never) -> int:
+    """Refunds that are pending: asked about on the same schedule as payments."""
+    return due.each("refunds", lambda claim: poll_refund(claim, now=clock_now()), stopping=stopping, batch=limits.ASKING_BATCH)
+
+
+def poll_refund(claim: Claim, *, now: datetime) -> str:
+    """Ask about one refund, and plan the next question."""
+    found = questions.look_up_refund(merchant_id=claim.merchant_id, refund_id=claim.id, now=now)
+    with writing(claim.merchant_id, step="recovery.poll_refund"):
+        refunds.ask_again(claim.id, attempts=claim.attempts)
+    return found
 
 
 def work_payments(*, stopping: Callable[[], bool] = due.never) -> int:
@@ -79,12 +111,30 @@ def _known(claim: Claim, *, now: datetime) -> bool:
     """The look-up told the outcome of the question itself: an attempt that is there was opened; one that ended is closed."""
     with writing(claim.merchant_id, step="recovery.known"):
         operation = payment_queries.operation(claim.id)
-        state = operation.payment.state
-        told = state not in ("created", "unknown") if operation.kind == "open" else state not in IN_FLIGHT
+        told = _told(operation)
         if told:
             payments.settle(operation, "succeeded", now=now)
-            answers.settle(operation.payment.order, operation.payment)
+            _answer(operation)
     return told
+
+
+def _told(operation: Operation) -> bool:
+    """Does the state of what it was about answer the question?"""
+    state = operation.payment.state
+    if operation.refund is not None:
+        return operation.refund.state in ("pending", "succeeded", "failed")
+    return state not in ("created", "unknown") if operation.kind == "open" else state not in IN_FLIGHT
+
+
+def _answer(operation: Operation) -> None:
+    """Store what its client's key was waiting for."""
+    payment = operation.payment
+    if operation.refund is not None:
+        answers.settle_refund(operation.refund)
+    elif operation.kind == "capture":
+        answers.settle_capture(payment.order, payment, operation_id=operation.pk, declined=payment.state != "captured")
+    else:
+        answers.settle(payment.order, payment)
 
 
 def _rest(claim: Claim) -> None:
@@ -108,6 +158,6 @@ def _give_up(claim: Claim, *, now: datetime) -> str:
         payments.settle(operation, "declined", error="never reached the provider, and is not asked for any more", now=now)
         if operation.kind == "open" and payment.state in ("created", "unknown"):
             cause = Cause(f"{payment.provider} knows nothing of it, and it is not asked for any more")
-            reports.close_attempt(dossiers, payment, target=str(Kind.EXPIRED), cause=cause, now=now)
+            attempts.close_attempt(dossiers, payment, target=str(Kind.EXPIRED), cause=cause, now=now)
             answers.settle(dossiers.orders[payment.order_id], payment)
     return "given_up"

@@ -23,6 +23,7 @@ from holdfast.kernel import limits
 from holdfast.kernel.clock import now as clock_now
 from holdfast.merchants import queries as merchants
 from holdfast.providers import registry
+from holdfast.providers.contract import Pointer
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ def _handle_together(merchant_id: UUID, claims: Sequence[Claim], *, now: datetim
 def handle_one(claim: Claim, *, now: datetime) -> str:
     """Try one claimed event; whatever happens is on its row afterwards."""
     try:
-        if claim.attempts > 1 and _is_poison(claim, now=now):
+        if claim.attempts > 1 and is_poison(claim, now=now):
             return "parked"
         return _apply_one(claim, now=now)
     except Busy:
@@ -72,10 +73,10 @@ def handle_one(claim: Claim, *, now: datetime) -> str:
     except DatabaseAway:
         raise
     except reports.NoSuchPayment as early:
-        return _fail(claim, f"early: {early.detail}", now=now)
+        return fail(claim, f"early: {early.detail}", now=now)
     except Exception as error:
         log.exception("event.failed", event_id=str(claim.id))
-        return _fail(claim, f"{type(error).__name__}: {error}", now=now)
+        return fail(claim, f"{type(error).__name__}: {error}", now=now)
 
 
 def _apply_one(claim: Claim, *, now: datetime) -> str:
@@ -92,7 +93,8 @@ def _apply_one(claim: Claim, *, now: datetime) -> str:
 
 
 def _apply(event_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, str | reports.NotOurs | reports.NoSuchPayment]:
-    """Apply events in the caller's transaction: done or ignored, by event. One that names nothing of ours is left as it is."""
+    """Apply events in the caller's transaction: done, ignored or pointed, by event. One that names nothing of ours is left as it
+    is; one that only says where to look, or speaks of money that we have not heard of, is left to `lookups`."""
     events = inbox.lock_events(event_ids)
     accounts = merchants.accounts({event.account_id for event in events.values()})
     handles = {account_id: merchants.handle(row) for account_id, row in accounts.items()}
@@ -106,6 +108,9 @@ def _apply(event_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, str | repo
         body = bodies.get(event.payload_id)
         adapter = registry.provider(event.provider)
         report = adapter.read(body=body, type=event.type, account=handles[event.account_id]) if body is not None else None
+        if isinstance(report, Pointer):
+            told[event.pk] = inbox.point(event)
+            continue
         if report is not None:
             arrivals[event.pk] = reports.Arrival(report=report, event_id=event.pk)
             continue
@@ -113,6 +118,9 @@ def _apply(event_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, str | repo
         inbox.finish(event, "ignored", why=why, now=now)
         told[event.pk] = "ignored"
     for event_id, applied in zip(arrivals, reports.record_all([*arrivals.values()], now=now, accounts=accounts), strict=True):
+        if isinstance(applied, reports.Early):
+            told[event_id] = inbox.point(events[event_id])
+            continue
         told[event_id] = applied if isinstance(applied, Exception) else "done"
         if isinstance(applied, reports.Applied):
             about = {"order_id": applied.order_id, "payment_id": applied.payment_id}
@@ -120,7 +128,7 @@ def _apply(event_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, str | repo
     return told
 
 
-def _is_poison(claim: Claim, *, now: datetime) -> bool:
+def is_poison(claim: Claim, *, now: datetime) -> bool:
     """An earlier try ended without a word: announce this one first. Too many announced deaths, and a person decides.
 
     Others of a dead worker's batch are announced once at most before they succeed; only what is tried kills again.
@@ -136,7 +144,8 @@ def _is_poison(claim: Claim, *, now: datetime) -> bool:
         return True
 
 
-def _fail(claim: Claim, error: str, *, now: datetime) -> str:
+def fail(claim: Claim, error: str, *, now: datetime) -> str:
+    """Note a try that failed: again after a pause, or parked for people."""
     with writing(claim.merchant_id, step="webhooks.fail"):
         event = inbox.lock_event(claim.id)
         if claim.attempts >= limits.EVENT_TRIES:

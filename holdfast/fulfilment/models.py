@@ -60,3 +60,40 @@ class Handover(TenantRow):
 
     def __str__(self) -> str:
         return f"{self.order_line_id} #{self.unit}"
+
+
+class Withdrawal(TenantRow):
+    """Units of a line that are not handed over any more, because they were refunded first."""
+
+    order_line = TenantKey("orders.OrderLine")
+    quantity = models.PositiveIntegerField()
+    #: The refund.
+    cause = models.UUIDField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order_line", "cause"], name="fulfilment_withdrawn_once"),
+            models.CheckConstraint(name="fulfilment_withdrawal_quantity", condition=Q(quantity__gte=1)),
+            AppendOnly(name="fulfilment_withdrawal_append_only"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_line_id} -{self.quantity}"
+
+
+class Revocation(TenantRow):
+    """A download or voucher that is no longer valid: its money went back, or a dispute was lost."""
+
+    handover = TenantKey(Handover)
+    cause = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["merchant", "handover"], name="fulfilment_revoked_once"),
+            AppendOnly(name="fulfilment_revocation_append_only"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.handover_id} revoked"

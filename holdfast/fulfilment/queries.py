@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from holdfast.fulfilment.models import Fulfilment, Handover
+from holdfast.fulfilment.models import Fulfilment, Handover, Revocation
 
 
 def get(fulfilment_id: UUID) -> Fulfilment:
@@ -22,6 +22,12 @@ def of_order(order_id: UUID) -> list[Fulfilment]:
 def handovers(order_id: UUID) -> list[Handover]:
     """What was handed over for an order, oldest first."""
     return list(Handover.objects.select_related("fulfilment").filter(fulfilment__order_id=order_id).order_by("id"))
+
+
+def revoked(order_id: UUID) -> set[UUID]:
+    """Handovers of an order that are no longer valid."""
+    rows = Revocation.objects.filter(handover__fulfilment__order_id=order_id)
+    return set(rows.values_list("handover_id", flat=True))
 
 
 def of_orders(order_ids: Iterable[UUID]) -> list[Fulfilment]:

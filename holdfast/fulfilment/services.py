@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from holdfast.db import due, writes
 from holdfast.db.moves import Cause, move
-from holdfast.fulfilment.models import Fulfilment, Handover
+from holdfast.fulfilment.models import Fulfilment, Handover, Revocation, Withdrawal
 from holdfast.fulfilment.states import FULFILMENT
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Refused
@@ -42,7 +42,9 @@ def intend(*, merchant_id: UUID, order_id: UUID, kinds: Iterable[str], cause: Ca
 
 
 def hand_over_units(fulfilment: Fulfilment, ordered: Iterable[Ordered], *, now: datetime) -> list[Handover]:
-    """A code for every unit of every line (downloads, vouchers). Units that have one keep it."""
+    """A code for every unit of every line (downloads, vouchers) but those withdrawn. Units that have one keep it."""
+    ordered = [*ordered]
+    gone = withdrawn(line.line_id for line in ordered)
     rows = [
         Handover(
             merchant_id=fulfilment.merchant_id,
@@ -53,7 +55,7 @@ def hand_over_units(fulfilment: Fulfilment, ordered: Iterable[Ordered], *, now: 
             at=now,
         )
         for line in ordered
-        for unit in range(1, line.quantity + 1)
+        for unit in range(1, line.quantity - gone.get(line.line_id, 0) + 1)
     ]
     Handover.objects.bulk_create(rows, ignore_conflicts=True)
     return rows
@@ -63,9 +65,10 @@ def ship(
     fulfilment: Fulfilment, ordered: Iterable[Ordered], parts: dict[UUID, int] | None, *, tracking: dict[str, Any], now: datetime
 ) -> bool:
     """Note a parcel: quantities by order line, None for all that is left. True when nothing remains. Raises MoreThanOrdered."""
-    sums = Handover.objects.filter(fulfilment=fulfilment).values("order_line_id").annotate(n=Sum("quantity"))
-    shipped = {row["order_line_id"]: row["n"] for row in sums}
-    left = {line.line_id: line.quantity - shipped.get(line.line_id, 0) for line in ordered}
+    ordered = [*ordered]
+    shipped = handed_over(line.line_id for line in ordered)
+    gone = withdrawn(line.line_id for line in ordered)
+    left = {line.line_id: line.quantity - shipped.get(line.line_id, 0) - gone.get(line.line_id, 0) for line in ordered}
     if parts is None:
         parts = {line_id: quantity for line_id, quantity in left.items() if quantity}
     if not parts:
@@ -86,6 +89,50 @@ def ship(
         for line_id, quantity in parts.items()
     )
     return all(left[line_id] == parts.get(line_id, 0) for line_id in left)
+
+
+def handed_over(line_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Units handed over by order line."""
+    rows = Handover.objects.filter(order_line_id__in=set(line_ids)).values("order_line_id").annotate(n=Sum("quantity"))
+    return {row["order_line_id"]: row["n"] for row in rows}
+
+
+def withdrawn(line_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Units that are not handed over any more, by order line."""
+    rows = Withdrawal.objects.filter(order_line_id__in=set(line_ids)).values("order_line_id").annotate(n=Sum("quantity"))
+    return {row["order_line_id"]: row["n"] for row in rows}
+
+
+def take_back(merchant_id: UUID, line: Ordered, *, quantity: int, refund_id: UUID, why: str, now: datetime) -> None:
+    """Units of a line were refunded: those not handed over yet never are; of the others, codes lose their validity, newest first.
+
+    Safe to repeat for the same refund.
+    """
+    if Withdrawal.objects.filter(order_line_id=line.line_id, cause=refund_id).exists():
+        return
+    ids = [line.line_id]
+    left = line.quantity - handed_over(ids).get(line.line_id, 0) - withdrawn(ids).get(line.line_id, 0)
+    spared = min(quantity, left)
+    if spared:
+        Withdrawal.objects.create(merchant_id=merchant_id, order_line_id=line.line_id, quantity=spared, cause=refund_id, at=now)
+    if quantity > spared:
+        valid = Handover.objects.filter(order_line_id=line.line_id, code__isnull=False).exclude(pk__in=_revoked())
+        _revoke(merchant_id, valid.order_by("-unit")[: quantity - spared], why=why, now=now)
+
+
+def revoke_all(merchant_id: UUID, order_id: UUID, *, why: str, now: datetime) -> None:
+    """Every download and voucher of an order loses its validity. Safe to repeat."""
+    rows = Handover.objects.filter(fulfilment__order_id=order_id, code__isnull=False).exclude(pk__in=_revoked())
+    _revoke(merchant_id, rows, why=why, now=now)
+
+
+def _revoked() -> Any:
+    return Revocation.objects.values("handover_id")
+
+
+def _revoke(merchant_id: UUID, handovers: Iterable[Handover], *, why: str, now: datetime) -> None:
+    rows = [Revocation(merchant_id=merchant_id, handover_id=row.pk, cause=why[:200], at=now) for row in handovers]
+    Revocation.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def go(fulfilment: Fulfilment, target: str, *, cause: Cause) -> None:

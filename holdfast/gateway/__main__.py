@@ -18,6 +18,7 @@ from holdfast.gateway import alarms, control
 from holdfast.gateway.app import build
 from holdfast.gateway.deliveries import Deliveries
 from holdfast.gateway.moods import ALL_MOODS, SETTINGS, Moods
+from holdfast.gateway.pix import serving as pix
 from holdfast.gateway.world import World
 
 START_WITHIN_S = 10
@@ -36,6 +37,7 @@ def arguments() -> argparse.Namespace:
     set_help = f"NAME=NUMBER; names: {', '.join(SETTINGS)}"
     parser.add_argument("--set", action="append", default=[], help=set_help)
     parser.add_argument("--account", action="append", default=[], help="SECRET_KEY,WEBHOOK_URL,WEBHOOK_SECRET")
+    pix.add_arguments(parser)
     parser.add_argument("--allow-reset", action="store_true", help="let /_gateway/reset empty the books")
     return parser.parse_args()
 
@@ -61,6 +63,8 @@ def _raise_file_limit() -> None:
 async def serve(args: argparse.Namespace, moods: Moods) -> None:
     _raise_file_limit()
     _port_is_free(args.host, args.port)
+    if args.pix_tls_port:
+        _port_is_free(args.host, args.pix_tls_port)
     base_url = f"http://{args.host}:{args.port}"
     world = World(
         directory=args.books,
@@ -71,8 +75,10 @@ async def serve(args: argparse.Namespace, moods: Moods) -> None:
     for text in args.account:
         key, url, secret = text.split(",", 2)
         await world.books.write(partial(control.listen, secret_key=key, url=url, secret=secret))
+    await pix.open_clients(world, args)
+    app = build(world)
     server = Server(
-        build(world),
+        app,
         address=args.host,
         port=args.port,
         interface=Interfaces.ASGINL,
@@ -81,20 +87,26 @@ async def serve(args: argparse.Namespace, moods: Moods) -> None:
         backlog=1024,
         log_enabled=False,
     )
+    bank = pix.server(world, app, args)
     loops = [asyncio.create_task(Deliveries(world).run()), asyncio.create_task(alarms.run(world))]
     serving = asyncio.create_task(server.serve())
+    banking = asyncio.create_task(bank.serve()) if bank else None
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     try:
         await _listening(args.host, args.port, serving)
+        if banking:
+            await _listening(args.host, args.pix_tls_port, banking)
         sys.stdout.write(f"gateway ready {base_url}\n")
         sys.stdout.flush()
         await asyncio.wait([asyncio.create_task(stop.wait()), serving], return_when=asyncio.FIRST_COMPLETED)
     finally:
         world.stopping.set()
-        server.stop()
-        await asyncio.wait([serving], timeout=STOP_WITHIN_S)
+        for each in (server, bank):
+            if each:
+                each.stop()
+        await asyncio.wait([task for task in (serving, banking) if task], timeout=STOP_WITHIN_S)
         for loop in loops:
             loop.cancel()
             with contextlib.suppress(asyncio.CancelledError):

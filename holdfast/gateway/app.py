@@ -23,6 +23,7 @@ from holdfast.gateway import (
     sessions,
 )
 from holdfast.gateway.idempotency import Answer
+from holdfast.gateway.pix import routes as pix
 from holdfast.gateway.world import World
 
 ROOMS = (sessions, intents, charges, refunds, disputes, events, balance, payouts, endpoints)
@@ -47,6 +48,7 @@ def build(world: World) -> Starlette:
         *pages.ROUTES,
         *direct.ROUTES,
         *control.ROUTES,
+        *pix.ROUTES,
     ]
     app = Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
     app.state.world = world

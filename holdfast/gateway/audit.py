@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from holdfast.gateway import direct
+from holdfast.gateway.pix import books as pix
 from holdfast.gateway.tx import Tx
 
 
@@ -21,6 +22,7 @@ def report(tx: Tx, account: str | None) -> dict:
         "balance_minor": _balance(tx, account),
         "direct_payments": _direct(tx, "direct_payments", direct.shown, account),
         "direct_refunds": _direct(tx, "direct_refunds", direct.shown_refund, account),
+        "pix": pix.report(tx, account),
         "sessions": _count(tx, "checkout.session", account),
         "events": _count(tx, "event", account),
         "deliveries": _deliveries(tx),

@@ -217,6 +217,7 @@ async def reset(request: Request, _: dict) -> dict:
 
     def work(tx: Tx) -> None:
         tables = "deliveries objects idempotency_keys alarms direct_payments direct_refunds counters switches accounts"
+        tables += " pix_clients pix_tokens pix_keys pix_charges pix_received pix_returns"
         for table in tables.split():
             tx.execute(f"DELETE FROM {table}")
 

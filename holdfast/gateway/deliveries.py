@@ -11,6 +11,7 @@ from functools import partial
 
 from holdfast.gateway import signing
 from holdfast.gateway.courier import Courier
+from holdfast.gateway.pix import callbacks
 from holdfast.gateway.tx import Tx, encode
 
 AT_ONCE = 32  # Enough to be a storm to a receiver on the same machine, little enough for two cores.
@@ -24,6 +25,7 @@ class Deliveries:
     def __init__(self, world) -> None:
         self._world = world
         self._courier = Courier()
+        self._bank = Courier(world.pix_tls)
         self._flying: set[int] = set()
         self._tasks: set[asyncio.Task] = set()
 
@@ -48,26 +50,32 @@ class Deliveries:
             return
         flying = set(self._flying)
         parcels = await self._world.books.read(lambda tx: _due(tx, room, flying))
-        for parcel in parcels:
-            self._flying.add(parcel["seq"])
-            task = asyncio.create_task(self._deliver(parcel))
+        for batch in callbacks.batches(parcels):
+            self._flying.update(parcel["seq"] for parcel in batch)
+            task = asyncio.create_task(self._deliver(batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, parcel: dict) -> None:
+    async def _deliver(self, batch: list[dict]) -> None:
+        """Parcels that travel together arrive together or not at all."""
+        seqs = {parcel["seq"] for parcel in batch}
         try:
-            status = await self._post(parcel)
-            await self._world.books.write(lambda tx: _record(tx, parcel, status))
+            status = await self._post(batch)
+            await self._world.books.write(lambda tx: _record_all(tx, batch, status))
         except Exception:
-            log.exception("delivery %s could not be recorded", parcel["seq"])
+            log.exception("deliveries %s could not be recorded", sorted(seqs))
         finally:
-            self._flying.discard(parcel["seq"])
+            self._flying -= seqs
             self._world.deliveries_wanted.set()
 
-    async def _post(self, parcel: dict) -> str:
-        body, headers = wrap(parcel, now=time.time())
-        timeout_s = self._world.moods.settings["webhook_timeout_s"]
-        return await self._courier.post(parcel["url"], body=body, headers=headers, timeout_s=timeout_s)
+    async def _post(self, batch: list[dict]) -> str:
+        parcel, courier = batch[0], self._courier
+        if parcel["kind"] == callbacks.WEBHOOK:
+            url, body, headers = callbacks.wrap(batch)
+            courier = self._bank if parcel["variant"] == "genuine" else self._courier
+        else:
+            url, (body, headers) = parcel["url"], wrap(parcel, now=time.time())
+        return await courier.post(url, body=body, headers=headers, timeout_s=self._world.moods.settings["webhook_timeout_s"])
 
 
 def wrap(parcel: dict, *, now: float) -> tuple[bytes, dict[str, str]]:
@@ -84,7 +92,7 @@ def _due(tx: Tx, room: int, flying: set[int]) -> list[dict]:
         return []
     rows = tx.execute(
         "SELECT deliveries.*, event.body AS body, json_extract(endpoint.body, '$.url') AS url,"
-        " json_extract(endpoint.private, '$.secret') AS secret"
+        " json_extract(endpoint.private, '$.secret') AS secret, endpoint.kind AS kind"
         " FROM deliveries JOIN objects AS event ON event.id = deliveries.event"
         " JOIN objects AS endpoint ON endpoint.id = deliveries.endpoint"
         " WHERE deliveries.state = 'due' AND deliveries.due_at <= ? ORDER BY deliveries.due_at, deliveries.seq LIMIT ?",
@@ -97,6 +105,11 @@ def _next_due(tx: Tx, *, after: float) -> float:
     """When the next delivery is due that was not when we looked; those in the air were, so they keep nobody awake."""
     sql = "SELECT min(due_at) FROM deliveries WHERE state = 'due' AND due_at > ?"
     return tx.execute(sql, [after]).fetchone()[0] or after + IDLE_S
+
+
+def _record_all(tx: Tx, batch: list[dict], status: str) -> None:
+    for parcel in batch:
+        _record(tx, parcel, status)
 
 
 def _record(tx: Tx, parcel: dict, status: str) -> None:

@@ -44,6 +44,7 @@ SETTINGS = {
     "reorder_within_s": 0.5,  # Reordered deliveries start anywhere within this.
     "clock_skew_s": -900.0,  # Signature timestamps are off by this much.
     "webhook_timeout_s": 10.0,  # A receiver that says nothing for so long has failed.
+    "pix_token_s": 3600.0,  # How long a token of the bank lives.
     "retry_first_s": 0.2,  # Webhook retries: 0.2, 0.4, 0.8 … seconds,
     "retry_longest_s": 30.0,  # never further apart than this,
     "retry_times": 20.0,  # and this many in all (about seven minutes).

@@ -95,3 +95,55 @@ CREATE TABLE IF NOT EXISTS switches (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- The bank that speaks API Pix. A receiver is a client; `body` is what is shown.
+CREATE TABLE IF NOT EXISTS pix_clients (
+    client_id TEXT PRIMARY KEY,
+    secret_sha256 TEXT NOT NULL,
+    account TEXT NOT NULL UNIQUE
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS pix_tokens (
+    token TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    ends_at REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS pix_keys (
+    chave TEXT PRIMARY KEY,
+    account TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- `secret` is the end of the charge's location; `earlier` are its revisions before this one.
+CREATE TABLE IF NOT EXISTS pix_charges (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    txid TEXT NOT NULL,
+    created REAL NOT NULL,
+    status TEXT NOT NULL,
+    secret TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL,
+    earlier TEXT NOT NULL DEFAULT '[]',
+    UNIQUE (account, txid)
+);
+CREATE INDEX IF NOT EXISTS pix_charges_txid ON pix_charges (txid);
+
+CREATE TABLE IF NOT EXISTS pix_received (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    e2eid TEXT NOT NULL UNIQUE,
+    account TEXT NOT NULL,
+    txid TEXT,
+    settled_at REAL NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS pix_received_listed ON pix_received (account, settled_at);
+CREATE INDEX IF NOT EXISTS pix_received_txid ON pix_received (account, txid);
+
+CREATE TABLE IF NOT EXISTS pix_returns (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    e2eid TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (e2eid, id)
+);

@@ -1,6 +1,7 @@
 """What the process holds besides its books: moods, running keys, and the bells that wake its loops."""
 
 import asyncio
+import ssl
 from pathlib import Path
 
 from holdfast.gateway import ids
@@ -18,6 +19,8 @@ class World:
         self.base_url = base_url
         self.moods = moods
         self.allow_reset = allow_reset
+        #: With what the bank of API Pix calls its receivers back, where it has certificates.
+        self.pix_tls: ssl.SSLContext | None = None
         self.running = Running()
         self.stopping = asyncio.Event()
         self.deliveries_wanted = asyncio.Event()

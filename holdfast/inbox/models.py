@@ -25,6 +25,8 @@ class Event(TenantRow, DueRow):
     failures = models.PositiveIntegerField(default=0)
     #: Tries announced before they began, because an earlier one ended without a word: a poison pill shows here.
     announced = models.PositiveSmallIntegerField(default=0)
+    #: It only says where to look: the provider has to be asked, by a lane of its own (`lookups`).
+    points = models.BooleanField(default=False, db_default=False)
     order_id = models.UUIDField(null=True)
     payment_id = models.UUIDField(null=True)
     done_at = models.DateTimeField(null=True)

@@ -1,7 +1,7 @@
 """Writes of events after they were received. Receiving itself is the receiver's one statement, `holdfast_receive`."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F, Value
@@ -45,6 +45,19 @@ def finish(
         payment_id=payment_id,
         due_at=None,
         done_at=now,
+    )
+
+
+def point(event: Event) -> str:
+    """It only says where to look, or speaks of what we have not heard of: the provider is asked, by the lane `lookups`."""
+    writes.change(event, points=True, due_at=due.after(timedelta(0)), attempts=0)
+    return "pointed"
+
+
+def wait(event_id: UUID, *, error: str, attempts: int) -> None:
+    """The provider does not answer: asked again, ever more rarely, and never parked for that."""
+    Event.objects.filter(pk=event_id, state__in=("received", "waiting")).update(
+        state="waiting", failures=F("failures") + 1, error=error[:2000], due_at=due.after(limits.backoff(attempts))
     )
 
 

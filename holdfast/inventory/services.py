@@ -33,7 +33,12 @@ class InsufficientStock(Conflict):
 def reserve(
     *, merchant_id: UUID, order_id: UUID, wanted: Mapping[UUID, int], until: datetime, cause: Cause, now: datetime
 ) -> None:
-    """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left, when it is sent."""
+    """Hold quantities by stock id for an order, all or none. Raises InsufficientStock with what is left, when it is sent.
+
+    The stock is taken before the rows that refer to it are written, in the same round trip: their foreign keys then meet our own
+    lock. The other way round, everyone who wants a hot row first shares its key, and PostgreSQL keeps lists of them (multixacts).
+    """
+    _take(wanted)
     for stock_id, quantity in sorted(wanted.items()):
         row = Reservation(
             merchant_id=merchant_id,
@@ -45,7 +50,6 @@ def reserve(
             created_at=now,
         )
         writes.insert(row)
-    _take(wanted)
 
 
 def hold_again(reservations: Iterable[Reservation], *, until: datetime, cause: Cause) -> None:
@@ -67,7 +71,7 @@ def commit(reservations: Iterable[Reservation], *, cause: Cause, now: datetime) 
     for row in [row for row in reservations if row.state == "held"]:
         move(row, "committed", machine=RESERVATION, cause=cause)
         sold = {"delta": -row.quantity, "cause": "sold", "reservation_id": row.pk, "at": now}
-        writes.insert(Movement(merchant_id=row.merchant_id, stock_id=row.stock_id, **sold))
+        writes.insert(Movement(merchant_id=row.merchant_id, stock_id=row.stock_id, **sold), after=Stock)
         writes.add(Stock, row.stock_id, on_hand=-row.quantity, reserved=-row.quantity)
 
 
@@ -76,6 +80,20 @@ def release(reservations: Iterable[Reservation], *, to: str, cause: Cause) -> No
     for row in [row for row in reservations if row.state == "held"]:
         move(row, to, machine=RESERVATION, cause=cause)
         writes.add(Stock, row.stock_id, on_hand=0, reserved=-row.quantity)
+
+
+def restock(*, order_id: UUID, stock_id: UUID, quantity: int, refund_id: UUID, now: datetime) -> None:
+    """Refunded pieces or places can be sold again, because somebody chose so (R-H5). Once per order, stock and refund."""
+    reservation = Reservation.objects.filter(order_id=order_id, stock_id=stock_id, state="committed").first()
+    if reservation is None:
+        return
+    cause = f"returned {refund_id.hex[-11:]}"
+    known = Movement.objects.filter(reservation=reservation, cause=cause)
+    if known.exists():
+        return
+    back = {"delta": quantity, "cause": cause, "reservation_id": reservation.pk, "at": now}
+    writes.insert(Movement(merchant_id=reservation.merchant_id, stock_id=stock_id, **back), after=Stock)
+    writes.add(Stock, stock_id, on_hand=quantity, reserved=0)
 
 
 def receive_stock(*, merchant_id: UUID, stock_id: UUID, quantity: int, cause: str, now: datetime) -> None:

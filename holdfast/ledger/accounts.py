@@ -10,6 +10,10 @@ SHIPPING = "shipping_income"
 FEES = "fee_income"
 #: Liability: tax collected.
 TAX_PAYABLE = "tax_payable"
+#: Expense: what providers keep for their work.
+PROVIDER_FEES = "provider_fees"
+#: Asset: money that a dispute took, until it is decided who keeps it.
+DISPUTED = "disputed"
 #: Memorandum: money held for us but not captured.
 AUTHORIZED = "authorized"
 AUTHORIZED_CONTRA = "authorized_contra"

@@ -73,28 +73,40 @@ class Balance:
     captured_minor: int
     refunded_minor: int
     unapplied_minor: int
-    #: Sold, tax and shipping included.
+    #: Sold, tax, shipping and fees included, less what was refunded of it.
     sold_minor: int
+    #: Held by disputes that are not decided; what the provider kept.
+    disputed_minor: int = 0
+    fees_minor: int = 0
 
     @property
     def kept_minor(self) -> int:
         """What is left of what came in."""
-        return self.captured_minor - self.refunded_minor
+        return self.captured_minor - self.refunded_minor - self.disputed_minor - self.fees_minor
+
+
+#: Kinds of entries by which money comes in, and goes back.
+_IN = ("capture", "unapplied")
+_BACK = ("refund", "refund_failed", "dispute_lost")
+_SOLD = (accounts.SALES, accounts.SHIPPING, accounts.FEES, accounts.TAX_PAYABLE)
 
 
 def balances(order_id: UUID) -> list[Balance]:
     """The money of an order by currency: sums of postings, one statement, whatever their number."""
-    rows = Posting.objects.filter(entry__order_id=order_id).values("currency", "account")
+    rows = Posting.objects.filter(entry__order_id=order_id).values("currency", "account", "entry__kind")
     sums = rows.annotate(debit=Sum("debit_minor"), credit=Sum("credit_minor")).order_by("currency")
     found = []
     for currency, group in groupby(sums, key=lambda row: row["currency"]):
-        owed = out = apart = sold = 0
-        for row in group:
-            if row["account"].startswith("receivable:"):
-                owed, out = owed + row["debit"], out + row["credit"]
-            elif row["account"] == accounts.UNAPPLIED:
-                apart = row["credit"] - row["debit"]
-            elif row["account"] in (accounts.SALES, accounts.SHIPPING, accounts.TAX_PAYABLE):
-                sold += row["credit"] - row["debit"]
-        found.append(Balance(currency, owed - apart, out, apart, sold))
+        told = [(row["entry__kind"], row["account"], row["debit"] - row["credit"]) for row in group]
+        came = sum(net for kind, account, net in told if kind in _IN and account.startswith("receivable:"))
+        back = -sum(
+            net
+            for kind, account, net in told
+            if kind in _BACK and (account.startswith("receivable:") or account == accounts.DISPUTED)
+        )
+        apart = -sum(net for _, account, net in told if account == accounts.UNAPPLIED)
+        sold = -sum(net for _, account, net in told if account in _SOLD)
+        held = sum(net for _, account, net in told if account == accounts.DISPUTED)
+        fees = sum(net for _, account, net in told if account == accounts.PROVIDER_FEES)
+        found.append(Balance(currency, came - apart, back, apart, sold, held, fees))
     return found

@@ -1,7 +1,7 @@
 """Writes of the ledger: insert-only. Each function is one kind of movement with its accounts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,35 @@ class Subject:
     merchant_id: UUID
     order_id: UUID | None
     payment_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a sum of an order's money stands for, in minor units: sold goods, shipping, fees and tax; or a deposit, where
+    nothing was sold for it. May be negative, to undo."""
+
+    net_minor: int = 0
+    shipping_minor: int = 0
+    fees_minor: int = 0
+    tax_minor: int = 0
+    deposit_minor: int = 0
+
+    @property
+    def total_minor(self) -> int:
+        return self.net_minor + self.shipping_minor + self.fees_minor + self.tax_minor + self.deposit_minor
+
+    def undone(self) -> list[tuple[str, int]]:
+        """The sides that undo a sale of this much, or give a deposit back: debits positive."""
+        return [
+            (accounts.SALES, self.net_minor),
+            (accounts.SHIPPING, self.shipping_minor),
+            (accounts.FEES, self.fees_minor),
+            (accounts.TAX_PAYABLE, self.tax_minor),
+            (accounts.CUSTOMER_DEPOSITS, self.deposit_minor),
+        ]
+
+    def __sub__(self, other: "Parts") -> "Parts":
+        return Parts(*(mine - theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 def capture(subject: Subject, *, provider: str, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
@@ -71,6 +100,46 @@ def authorization_closed(subject: Subject, *, cause: str, amount: Money, effecti
     """The held money was captured, voided or lapsed."""
     sides = [(accounts.AUTHORIZED_CONTRA, amount.minor), (accounts.AUTHORIZED, -amount.minor)]
     _post(subject, "authorization_closed", cause, amount.currency, sides, effective_at, now)
+
+
+def refund(
+    subject: Subject, *, provider: str, cause: str, parts: Parts, currency: str, effective_at: datetime, now: datetime
+) -> None:
+    """Money went back to the customer: the provider owes us less, and what `parts` say is undone."""
+    sides = [*parts.undone(), (accounts.receivable(provider), -parts.total_minor)]
+    _post(subject, "refund", cause, currency, sides, effective_at, now)
+
+
+def refund_failed(
+    subject: Subject, *, provider: str, cause: str, parts: Parts, currency: str, effective_at: datetime, now: datetime
+) -> None:
+    """A refund bounced after it had succeeded: the money is with the provider again, and what it had undone is done again."""
+    sides = [(accounts.receivable(provider), parts.total_minor), *((name, -minor) for name, minor in parts.undone())]
+    _post(subject, "refund_failed", cause, currency, sides, effective_at, now)
+
+
+def withdrawn(subject: Subject, *, provider: str, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
+    """A dispute took money: it is neither ours nor the customer's until it is decided."""
+    sides = [(accounts.DISPUTED, amount.minor), (accounts.receivable(provider), -amount.minor)]
+    _post(subject, "dispute_withdrawn", cause, amount.currency, sides, effective_at, now)
+
+
+def reinstated(subject: Subject, *, provider: str, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
+    """A dispute returned money."""
+    sides = [(accounts.receivable(provider), amount.minor), (accounts.DISPUTED, -amount.minor)]
+    _post(subject, "dispute_reinstated", cause, amount.currency, sides, effective_at, now)
+
+
+def lost(subject: Subject, *, cause: str, parts: Parts, currency: str, effective_at: datetime, now: datetime) -> None:
+    """A dispute was lost: what it took went back to the customer for good. Negative parts undo it after an appeal."""
+    sides = [*parts.undone(), (accounts.DISPUTED, -parts.total_minor)]
+    _post(subject, "dispute_lost", cause, currency, sides, effective_at, now)
+
+
+def fee(subject: Subject, *, provider: str, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
+    """The provider kept money for its work."""
+    sides = [(accounts.PROVIDER_FEES, amount.minor), (accounts.receivable(provider), -amount.minor)]
+    _post(subject, "fee", cause, amount.currency, sides, effective_at, now)
 
 
 def _post(

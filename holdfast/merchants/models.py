@@ -30,9 +30,12 @@ class Merchant(models.Model):
     fees = models.JSONField(default=list, db_default=[])
     price_honoured_s = models.PositiveIntegerField(default=3600)
     payment_window_s = models.PositiveIntegerField(default=1860)
+    #: What becomes of money that comes after its order has ended: `honour` it while the goods can still be had, or `refund` it.
+    late_money = models.CharField(max_length=6, default="honour", db_default="honour")
 
     class Meta:
         constraints = [
+            models.CheckConstraint(name="merchant_late_money", condition=models.Q(late_money__in=("honour", "refund"))),
             TenantWall(name="merchants_merchant_tenant", column="id", rights="SELECT"),
             models.CheckConstraint(name="merchant_window_fits", condition=models.Q(payment_window_s__range=(60, 86_400))),
         ]
@@ -96,11 +99,14 @@ class Account(TenantRow):
     #: Encrypted JSON: keys and webhook secrets (see `merchants.credentials`).
     sealed = models.BinaryField()
     enabled = models.BooleanField(default=True)
+    #: Whether money is taken when the customer pays, or held until the merchant takes it.
+    capture = models.CharField(max_length=9, default="automatic", db_default="automatic")
     created_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             Frozen(name="merchants_account_frozen", columns=["merchant_id", "provider", "mode"]),
+            models.CheckConstraint(name="merchants_account_capture", condition=models.Q(capture__in=("automatic", "manual"))),
         ]
 
     @property

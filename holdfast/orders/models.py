@@ -88,3 +88,24 @@ class OrderLine(TenantRow):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"
+
+
+class Adjustment(TenantRow):
+    """What an order costs less than its total, because less was captured than was authorized. The snapshot never changes."""
+
+    order = TenantKey(Order)
+    payment_id = models.UUIDField()
+    #: Negative: what is not taken, in minor units of the order's currency.
+    amount_minor = MinorField()
+    cause = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order", "payment_id"], name="orders_adjusted_once"),
+            models.CheckConstraint(name="orders_adjustment_lowers", condition=Q(amount_minor__lt=0)),
+            AppendOnly(name="orders_adjustment_append_only"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor}"

@@ -9,7 +9,7 @@ from holdfast.db import reads, writes
 from holdfast.db.moves import Cause, lock, move
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.ids import readable_code
-from holdfast.orders.models import Order, OrderLine
+from holdfast.orders.models import Adjustment, Order, OrderLine
 from holdfast.orders.states import ORDER
 
 
@@ -73,6 +73,20 @@ def lock_orders(order_ids: Iterable[UUID]) -> dict[UUID, Order]:
 def go(order: Order, target: str, *, cause: Cause, **changes: Any) -> None:
     """Move a locked order along its table."""
     move(order, target, machine=ORDER, cause=cause, **changes)
+
+
+def adjust(order: Order, *, payment_id: UUID, amount_minor: int, cause: str, now: datetime) -> None:
+    """Less was captured than the total: what the order costs less, as a negative amount."""
+    writes.insert(
+        Adjustment(
+            merchant_id=order.merchant_id,
+            order_id=order.pk,
+            payment_id=payment_id,
+            amount_minor=amount_minor,
+            cause=cause[:200],
+            at=now,
+        )
+    )
 
 
 def new_number() -> str:

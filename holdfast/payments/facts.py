@@ -41,4 +41,33 @@ class Facts:
 
     def captured_minor(self, payment_id: UUID) -> int:
         """The sum of the confirmed captures: derived, never incremented."""
-        return sum(row.amount_minor for row in self._of_payment[payment_id] if row.kind == "capture")
+        return self._sum(payment_id, "capture")
+
+    def refunded_minor(self, payment_id: UUID) -> int:
+        """What went back and did not bounce."""
+        return self._sum(payment_id, "refund") - self._sum(payment_id, "refund_failed")
+
+    def disputed_minor(self, payment_id: UUID, dispute: str | None = None) -> int:
+        """What disputes took and did not return: all of them, or the one with this provider's id. Never below zero: what was
+        returned before it was known to be taken is not ours twice."""
+        rows = [row for row in self._of_payment[payment_id] if dispute in (None, row.object_id)]
+        taken: dict[str, int] = defaultdict(int)
+        for row in rows:
+            taken[row.object_id] += {"withdrawn": 1, "reinstated": -1}.get(row.kind, 0) * row.amount_minor
+        return sum(max(each, 0) for each in taken.values())
+
+    def capture_of(self, account_id: UUID, object_id: str) -> Fact | None:
+        """The money that a provider object took, whichever attempt it belongs to."""
+        return next((row for row in self._of_object[account_id, object_id] if row.kind == "capture"), None)
+
+    def money_of(self, payment_id: UUID) -> Fact | None:
+        """The largest sum that the provider took for an attempt, else what it holds."""
+        rows = self._of_payment[payment_id]
+        for kind in ("capture", "authorization"):
+            found = [row for row in rows if row.kind == kind]
+            if found:
+                return max(found, key=lambda row: row.amount_minor)
+        return None
+
+    def _sum(self, payment_id: UUID, kind: str) -> int:
+        return sum(row.amount_minor for row in self._of_payment[payment_id] if row.kind == kind)

@@ -1,11 +1,14 @@
-"""Payments, operations and facts."""
+"""Payments, operations and facts. Refunds and disputes of their money are in `payments.returns`."""
 
 from django.db import models
 from django.db.models import Q
 
 from holdfast.db.fields import CurrencyField, DueRow, MinorField, TenantKey, TenantRow
 from holdfast.db.laws import Frozen, Grows, Moves, Permanent
+from holdfast.payments.returns import Dispute, Refund
 from holdfast.payments.states import IN_FLIGHT, OPERATION, PAYMENT
+
+__all__ = ["NOTHING", "Dispute", "Fact", "Operation", "Payment", "Refund"]
 
 #: The provider of an order that costs nothing: nobody is asked, and the attempt is a settlement of zero from its first moment.
 NOTHING = "none"
@@ -24,6 +27,8 @@ class Payment(TenantRow, DueRow):
     order = TenantKey("orders.Order")
     account = TenantKey("merchants.Account")
     provider = models.CharField(max_length=20)
+    #: How the customer pays, one of the provider's ways: card, pix, transfer. Empty: its first.
+    method = models.CharField(max_length=20, blank=True, default="", db_default="")
     #: The provider's own id of the attempt (a Checkout Session), once known.
     provider_id = models.CharField(max_length=255, null=True)  # noqa: DJ001 - unique where present
     amount_minor = MinorField()
@@ -35,10 +40,16 @@ class Payment(TenantRow, DueRow):
     raw_status = models.CharField(max_length=80, blank=True)
     #: Sum of confirmed facts; only grows (see Fact).
     captured_minor = MinorField(default=0)
+    #: What went back: refunds that did not fail afterwards; and what a dispute took and did not return. Sums of facts as well.
     refunded_minor = MinorField(default=0)
+    disputed_minor = MinorField(default=0, db_default=0)
+    #: The order had no place for this money (it came too late, or twice): it goes back.
+    surplus_at = models.DateTimeField(null=True)
     metadata_sha256 = models.CharField(max_length=64)
     #: Where the customer pays, as the provider told.
     pay_url = models.TextField(blank=True)
+    #: What the customer needs to pay without a page of the provider's (a Pix code, a bank account), as the provider told.
+    show = models.JSONField(default=dict, db_default={})
     expires_at = models.DateTimeField()
     superseded_at = models.DateTimeField(null=True)
     late_of = TenantKey("payments.Payment", null=True)
@@ -57,7 +68,7 @@ class Payment(TenantRow, DueRow):
                 name="payments_amount_positive",
                 condition=Q(amount_minor__gt=0) & ~Q(provider=NOTHING) | Q(amount_minor=0, provider=NOTHING),
             ),
-            models.CheckConstraint(name="payments_refunded_within", condition=Q(refunded_minor__gte=0)),
+            models.CheckConstraint(name="payments_refunded_within", condition=Q(refunded_minor__gte=0, disputed_minor__gte=0)),
             models.CheckConstraint(
                 name="payments_captured_has_money",
                 condition=~Q(state="captured") | Q(captured_minor__gt=0) | Q(captured_minor=0, provider=NOTHING),
@@ -73,10 +84,11 @@ class Payment(TenantRow, DueRow):
                     "amount_minor",
                     "currency",
                     "capture",
+                    "method",
                 ],
-                once=["provider_id", "superseded_at", "late_of_id"],
+                once=["provider_id", "superseded_at", "late_of_id", "surplus_at"],
             ),
-            Grows(name="payments_payment_grows", columns=["captured_minor", "refunded_minor"]),
+            Grows(name="payments_payment_grows", columns=["captured_minor"]),
             Permanent(name="payments_payment_permanent"),
         ]
         indexes = [
@@ -98,8 +110,12 @@ class Operation(TenantRow, DueRow):
         OPEN = "open"
         CLOSE = "close"
         FETCH = "fetch"
+        CAPTURE = "capture"
+        REFUND = "refund"
 
     payment = TenantKey(Payment)
+    #: The refund that it is asked for.
+    refund = TenantKey("payments.Refund", null=True)
     kind = models.CharField(max_length=12, choices=Kind.choices)
     key = models.CharField(max_length=255)
     request_id = models.UUIDField()
@@ -118,6 +134,7 @@ class Operation(TenantRow, DueRow):
                 columns=[
                     "merchant_id",
                     "payment_id",
+                    "refund_id",
                     "kind",
                     "key",
                     "request_id",
@@ -147,6 +164,14 @@ class Fact(TenantRow):
         CAPTURE = "capture"
         #: Money that does not fit what was asked for: kept apart, never counted as paid.
         UNAPPLIED = "unapplied"
+        #: A refund that was done, and one that bounced afterwards.
+        REFUND = "refund"
+        REFUND_FAILED = "refund_failed"
+        #: What a dispute took, and what it returned.
+        WITHDRAWN = "withdrawn"
+        REINSTATED = "reinstated"
+        #: What the provider kept for its work.
+        FEE = "fee"
 
     payment = TenantKey(Payment)
     account = TenantKey("merchants.Account")

@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Sum
 from holdfast.db import reads
 from holdfast.db.pages import MANY, Page, Span, newest
 from holdfast.kernel.errors import NotFound
-from holdfast.payments.models import Fact, Operation, Payment
+from holdfast.payments.models import Dispute, Fact, Operation, Payment, Refund
 from holdfast.payments.states import IN_FLIGHT
 
 
@@ -26,6 +26,15 @@ def find(*, references: Iterable[UUID], names: Iterable[tuple[UUID, str]]) -> li
     pairs = [*names]
     wanted = "WHERE id = ANY(%s::uuid[]) OR (account_id = ANY(%s::uuid[]) AND provider_id = ANY(%s::text[]))"
     return reads.rows(Payment, wanted, [*references], [account for account, _ in pairs], [name for _, name in pairs])
+
+
+def with_money(names: Iterable[tuple[UUID, str]]) -> list[tuple[tuple[UUID, str], Payment]]:
+    """Attempts by the money that they hold or took: the account and the provider's id of it, and the attempt."""
+    pairs = [*names]
+    wanted = "WHERE account_id = ANY(%s::uuid[]) AND kind IN ('capture', 'authorization') AND object_id = ANY(%s::text[])"
+    known = reads.rows(Fact, wanted, [account for account, _ in pairs], [name for _, name in pairs]) if pairs else []
+    rows = {row.pk: row for row in reads.rows(Payment, "WHERE id = ANY(%s::uuid[])", [fact.payment_id for fact in known])}
+    return [((fact.account_id, fact.object_id), rows[fact.payment_id]) for fact in known]
 
 
 def in_flight(order_id: UUID) -> Payment | None:
@@ -69,9 +78,27 @@ def money_of(order_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
     return {row["order_id"]: (row["captured"], row["refunded"]) for row in rows}
 
 
+def refunds_of(order_ids: Iterable[UUID]) -> list[Refund]:
+    """Refunds of these orders, oldest first."""
+    return reads.rows(Refund, "WHERE order_id = ANY(%s::uuid[]) ORDER BY id", [*order_ids])
+
+
+def disputes_of(order_ids: Iterable[UUID]) -> list[Dispute]:
+    """Disputes about these orders, oldest first."""
+    return list(Dispute.objects.filter(order_id__in=set(order_ids)).order_by("id"))
+
+
+def refund(refund_id: UUID) -> Refund:
+    """One refund of this merchant. Raises NotFound."""
+    found = Refund.objects.filter(pk=refund_id).first()
+    if found is None:
+        raise NotFound("There is no such refund.")
+    return found
+
+
 def operation(operation_id: UUID) -> Operation:
-    """One operation, with its payment."""
-    return Operation.objects.select_related("payment").get(pk=operation_id)
+    """One operation, with its payment and its refund."""
+    return Operation.objects.select_related("payment", "refund").get(pk=operation_id)
 
 
 def operation_now(operation_id: UUID) -> Operation:
@@ -83,8 +110,13 @@ def operation_now(operation_id: UUID) -> Operation:
 
 
 def operation_of(payment_id: UUID, kind: str) -> Operation | None:
-    """What was asked of the provider for an attempt, by kind."""
-    return Operation.objects.select_related("payment").filter(payment_id=payment_id, kind=kind).first()
+    """What was asked of the provider for an attempt last, by kind."""
+    return Operation.objects.select_related("payment").filter(payment_id=payment_id, kind=kind).order_by("-id").first()
+
+
+def operation_of_refund(refund_id: UUID) -> Operation | None:
+    """What was asked of the provider for a refund."""
+    return Operation.objects.select_related("payment", "refund").filter(refund_id=refund_id).first()
 
 
 # -- For staff --------------------------------------------------------------------------------------------------------

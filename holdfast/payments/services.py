@@ -10,7 +10,7 @@ from holdfast.db.moves import Cause, move
 from holdfast.kernel import limits
 from holdfast.kernel.ids import new_id
 from holdfast.payments.facts import Facts
-from holdfast.payments.models import Fact, Operation, Payment
+from holdfast.payments.models import Fact, Operation, Payment, Refund
 from holdfast.payments.states import OPERATION, PAYMENT
 
 #: Outcomes of an operation that nothing changes any more.
@@ -31,6 +31,7 @@ def start(
     metadata_sha256: str,
     cause: Cause,
     now: datetime,
+    method: str = "",
 ) -> Payment:
     """A new attempt. The database allows one in flight per order (`payments_one_in_flight`)."""
     payment = Payment(
@@ -39,6 +40,7 @@ def start(
         order_id=order_id,
         account_id=account_id,
         provider=provider,
+        method=method,
         amount_minor=amount_minor,
         currency=currency,
         capture=capture,
@@ -51,17 +53,29 @@ def start(
     return payment
 
 
-def intend(payment: Payment, *, kind: str, request: Mapping[str, Any], now: datetime) -> Operation:
+def intend(
+    payment: Payment,
+    *,
+    kind: str,
+    request: Mapping[str, Any],
+    now: datetime,
+    id: UUID | None = None,
+    key: str = "",
+    refund: Refund | None = None,
+) -> Operation:
     """Commit to asking the provider something: the key and the exact request are on disk before it is asked.
 
-    The key comes from the attempt's own id, so that no retry can mean a second attempt.
+    The key comes from the attempt's or the refund's own id, so that no retry can mean a second one. A capture that was declined
+    may be tried again: it brings a `key` of its own.
     """
     exact = payloads.store(payment.merchant_id, "request", payloads.canonical(request))
     operation = Operation(
+        id=id or new_id(),
         merchant_id=payment.merchant_id,
         payment=payment,
+        refund=refund,
         kind=kind,
-        key=operation_key(payment.pk, kind),
+        key=key or operation_key(refund.pk if refund else payment.pk, kind),
         request_id=exact.id,
         request_sha256=exact.sha256,
         intended_at=now,
@@ -71,9 +85,9 @@ def intend(payment: Payment, *, kind: str, request: Mapping[str, Any], now: date
     return operation
 
 
-def operation_key(payment_id: UUID, kind: str) -> str:
-    """`<payment hex>:open`: one per attempt and kind."""
-    return f"{payment_id.hex}:{kind}"
+def operation_key(subject_id: UUID, kind: str) -> str:
+    """`<payment hex>:open`, `<refund hex>:refund`: one per attempt or refund and kind."""
+    return f"{subject_id.hex}:{kind}"
 
 
 def settle(operation: Operation, outcome: str, *, error: str = "", now: datetime) -> None:
@@ -163,6 +177,7 @@ def late_money(dead: Payment, *, object_id: str, amount_minor: int, cause: Cause
         order_id=dead.order_id,
         account_id=dead.account_id,
         provider=dead.provider,
+        method=dead.method,
         provider_id=object_id,
         amount_minor=amount_minor,
         currency=dead.currency,
@@ -177,6 +192,12 @@ def late_money(dead: Payment, *, object_id: str, amount_minor: int, cause: Cause
     )
     writes.insert(payment)
     return payment
+
+
+def surplus(payment: Payment, *, now: datetime) -> None:
+    """Its order has no place for this money: it goes back."""
+    if payment.surplus_at is None:
+        writes.change(payment, surplus_at=now)
 
 
 def supersede(payment: Payment, *, now: datetime) -> None:

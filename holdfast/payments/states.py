@@ -1,4 +1,4 @@
-"""The moves of a payment (one attempt with one provider) and of an operation (one thing asked of a provider)."""
+"""The moves of a payment (one attempt with one provider), of a refund, of a dispute, and of an operation (one thing asked)."""
 
 from holdfast.kernel.machine import Machine, edges
 
@@ -28,6 +28,35 @@ PAYMENT = Machine(
 IN_FLIGHT = ("created", "open", "authorized", "unknown")
 #: The provider confirmed that this attempt can no longer take money.
 DEAD = ("failed", "expired", "cancelled")
+
+REFUND = Machine(
+    "refund",
+    initial=("intended", "pending", "succeeded", "failed"),  # the last three: the provider made it without being asked
+    edges=edges(
+        ("intended", "pending|succeeded|failed", "the provider's word"),
+        ("intended", "not_sent", "it certainly never reached the provider"),
+        ("intended", "unknown", "we asked and do not know the answer"),
+        ("not_sent", "pending|succeeded|failed|unknown", "asked again with the same key"),
+        ("unknown", "pending|succeeded|failed", "the provider told"),
+        ("pending", "succeeded|failed", "the provider did it, or cannot"),
+        ("succeeded", "failed", "it bounced: the money is the merchant's again"),
+    ),
+)
+#: A refund of which more is expected: it is asked about, and its amount cannot be asked for twice.
+REFUND_OPEN = ("intended", "not_sent", "unknown", "pending")
+
+DISPUTE = Machine(
+    "dispute",
+    initial=("open", "reviewed", "won", "lost"),
+    edges=edges(
+        ("open", "reviewed", "evidence is in, or none is wanted"),
+        ("open", "won|lost", "the bank decided"),
+        ("reviewed", "open", "more evidence is wanted"),
+        ("reviewed", "won|lost", "the bank decided"),
+        ("won", "lost", "decided anew after an appeal"),
+        ("lost", "won", "decided anew after an appeal"),
+    ),
+)
 
 OPERATION = Machine(
     "operation",

@@ -14,6 +14,7 @@ class UnknownProvider(Refused):
 ADAPTERS = {
     "stripe": "holdfast.providers.stripe.adapter:StripeAdapter",
     "sandbox": "holdfast.providers.sandbox.adapter:SandboxAdapter",
+    "pix": "holdfast.providers.pix.adapter:PixAdapter",
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from django.db import connections
 
-from holdfast.flows import expiry, fulfil, housekeeping, messages, recovery, webhooks
+from holdfast.flows import expiry, fulfil, housekeeping, lookups, messages, recovery, webhooks
 from holdfast.kernel import limits
 from holdfast.kernel.errors import Broken, Conflict
 
@@ -31,6 +31,8 @@ LANES = (
     Lane("events", webhooks.work, limits.EVENTS_IDLE_MAX_S, limits.EVENT_THREADS),
     Lane("operations", recovery.work_operations),
     Lane("payments", recovery.work_payments),
+    Lane("refunds", recovery.work_refunds),
+    Lane("lookups", lookups.work, limits.EVENTS_IDLE_MAX_S),
     Lane("orders", expiry.work),
     Lane("fulfilments", fulfil.work),
     Lane("messages", messages.work),

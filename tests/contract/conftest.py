@@ -73,6 +73,13 @@ def shop(request, gateway) -> Shop:
 
 
 @pytest.fixture
+def pix_shop(gateway) -> Shop:
+    shop = SHOPS["pix"](gateway)
+    shop.listen()
+    return shop
+
+
+@pytest.fixture
 def stripe_shop(gateway) -> Shop:
     shop = SHOPS["stripe"](gateway)
     shop.listen()

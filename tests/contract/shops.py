@@ -169,6 +169,8 @@ class Shop:
 
     # -- Told by the subclass -------------------------------------------------------------------------------------------
     name: ClassVar[str]
+    #: What customers pay in.
+    currency: ClassVar[str] = "EUR"
     #: What a first `open` that goes well says: a page or a code to pay with, or at once the money.
     opened: ClassVar[Kind] = Kind.OPENED
     #: What `close` says of an attempt that nobody paid.
@@ -277,7 +279,7 @@ class Shop:
         return other
 
     def attempt(self, **changes) -> Attempt:
-        bought = purchase(**{"method": self.adapter.methods[0], **changes})
+        bought = purchase(**{"method": self.adapter.methods[0], "currency": self.currency, **changes})
         return Attempt(self, bought, self.adapter.compose(bought, self.account))
 
     def money(self, **changes) -> Money:

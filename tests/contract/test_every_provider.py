@@ -28,7 +28,7 @@ def test_an_attempt_opens_with_our_reference_and_no_more_claims_than_it_knows(sh
     assert report.live is False
     assert report.provider_id
     assert abs((report.occurred_at - clock.now()).total_seconds()) < 60
-    money = (2500, "EUR") if report.kind is Kind.CAPTURED else (None, None)
+    money = (2500, shop.currency) if report.kind is Kind.CAPTURED else (None, None)
     assert (report.amount_minor, report.currency) == money
     assert bool(report.pay_url) is shop.has_page
     assert bool(report.pay_url or report.show) == (report.kind is Kind.OPENED)

@@ -40,7 +40,7 @@ def test_a_refund_goes_back_once_and_says_of_what(shop, amount):
     money = shop.money()
     refund = money.refund(amount)
     report = refund.ask()
-    assert (report.kind, report.amount_minor, report.currency) == (shop.refunded, amount, "EUR")
+    assert (report.kind, report.amount_minor, report.currency) == (shop.refunded, amount, shop.currency)
     assert (report.refund_reference, report.money_id) == (refund.wanted.reference, money.id)
     assert (report.reference, report.provider, report.account_id) == (money.attempt.reference, shop.name, shop.account.id)
     assert report.object_id
@@ -220,7 +220,7 @@ def test_a_refund_past_us_is_seen_by_look_and_has_no_reference_of_ours(shop):
     by_id = {each.object_id: each for each in money.refunds()}
     assert set(by_id) == {ours.object_id, theirs}
     seen = by_id[theirs]
-    assert (seen.kind, seen.amount_minor, seen.currency) == (Kind.REFUNDED, 800, "EUR")
+    assert (seen.kind, seen.amount_minor, seen.currency) == (Kind.REFUNDED, 800, shop.currency)
     assert (seen.money_id, seen.refund_reference) == (money.id, None)
 
 
@@ -274,13 +274,13 @@ def test_a_dispute_and_its_funds_are_told_apart(shop, won):
         assert all((each.object_id, each.money_id) == (dispute, money.id) for each in reports)
         return [(each.kind, each.amount_minor, each.currency) for each in reports]
 
-    withdrawn = (Kind.FUNDS_WITHDRAWN, 2500, "EUR")
-    assert told() == [(Kind.DISPUTE_OPENED, 2500, "EUR"), withdrawn]
+    withdrawn = (Kind.FUNDS_WITHDRAWN, 2500, shop.currency)
+    assert told() == [(Kind.DISPUTE_OPENED, 2500, shop.currency), withdrawn]
     (opened,) = [each for each in money.fetch().also if each.kind is Kind.DISPUTE_OPENED]
     assert opened.due_at > clock.now()
     shop.close_dispute(dispute, won=won)
-    ended = [(Kind.DISPUTE_WON, 2500, "EUR"), withdrawn, (Kind.FUNDS_REINSTATED, 2500, "EUR")]
-    assert told() == (ended if won else [(Kind.DISPUTE_LOST, 2500, "EUR"), withdrawn])
+    ended = [(Kind.DISPUTE_WON, 2500, shop.currency), withdrawn, (Kind.FUNDS_REINSTATED, 2500, shop.currency)]
+    assert told() == (ended if won else [(Kind.DISPUTE_LOST, 2500, shop.currency), withdrawn])
 
 
 @pytest.mark.needs("has_disputes")
