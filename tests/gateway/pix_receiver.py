@@ -1,4 +1,4 @@
-"""A receiver at the bank of API Pix: a client, a key, an address that hears callbacks. Every answer is held against its schema."""
+"""A receiver at the bank of API Pix: a client, a key, an address that hears callbacks. Every answer is held against a schema."""
 
 import json
 import re
