@@ -25,7 +25,7 @@ class Environment(BaseSettings):
     encryption_keys: SecretStr = SecretStr("")
     debug: bool = False
     tls_proxy: bool = False
-    allowed_hosts: str = "127.0.0.1,localhost"
+    allowed_hosts: str = "127.0.0.1,localhost,.localhost"
     home: Path = BASE_DIR / ".holdfast"
     host: str = "127.0.0.1"
     web_port: int = Field(8000, ge=1, le=65535)

@@ -76,6 +76,7 @@ class ExamplePay:
 
     name = "example"
     methods = ("card",)
+    currencies: tuple[str, ...] = ()
     captures_later = True
 
     # -- Attempts -------------------------------------------------------------------------------------------------------
