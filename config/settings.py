@@ -92,7 +92,7 @@ _URL = ENV.database_url or "postgresql://holdfast_app@127.0.0.1:5432/holdfast"
 _OWNER = ENV.database_owner_url or _URL
 
 #: The worker's lanes keep a connection each (holdfast/worker/lanes.py).
-WORKER_LANES = 8
+WORKER_LANES = 11
 
 DATABASES = {
     # The application: no rights over tables, row-level security applies.
