@@ -40,6 +40,8 @@ class MercadoPagoAdapter:
 
     name = "mercadopago"
     methods = ("card", "pix")
+    #: An account takes the money of its own country; Pix is Brazil's.
+    currencies: tuple[str, ...] = ("ARS", "BRL", "CLP", "COP", "MXN", "PEN", "UYU")
     captures_later = False
 
     def compose(self, purchase: Purchase, account: AccountHandle) -> dict[str, Any]:
