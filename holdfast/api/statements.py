@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
@@ -17,6 +17,9 @@ from holdfast.ledger import queries as ledger
 from holdfast.merchants import queries as merchants
 
 router = Router(tags=["Statements"], auth=SecretKey())
+
+
+OneDay = Annotated[date, Query(ge=date(2000, 1, 1), le=date(2100, 1, 1), description="In the merchant's time zone.")]
 
 
 class Statement(BaseModel):
@@ -47,7 +50,7 @@ class Day(BaseModel):
     operation_id="getStatements",
     summary="A day's money by provider",
 )
-def get_statements(request: HttpRequest, day: date = Query(..., description="In the merchant's time zone.")) -> dict[str, Any]:
+def get_statements(request: HttpRequest, day: OneDay) -> dict[str, Any]:
     """What came in, went back and was kept, as it was recorded on that day. Who may call: a secret key."""
     asked = merchant_id(request)
     with reading(asked):

@@ -164,8 +164,8 @@ def _balance(row: ledger.Balance, show: Shown) -> list[tuple[str, Cell]]:
         ("Balance", show.amount(row.kept_minor, row.currency)),
         ("Sold", show.amount(row.sold_minor, row.currency)),
     ]
-    apart = show.amount(row.unapplied_minor, row.currency)
-    return [*told, ("Kept apart", apart)] if row.unapplied_minor else told
+    more = [("Kept apart", row.unapplied_minor), ("Disputed", row.disputed_minor), ("Provider's fees", row.fees_minor)]
+    return [*told, *((name, show.amount(minor, row.currency)) for name, minor in more if minor)]
 
 
 def items(order: Order, show: Shown) -> list[tuple[str, str, object, Cell, Cell]]:
