@@ -273,9 +273,9 @@ def _(rows: Rows) -> Columns:
     return {
         "order_id": the("orders_order"), "account_id": the("merchants_account"), "provider": "stripe",
         "provider_id": unique(), "amount_minor": 1250, "currency": "EUR", "capture": "automatic", "state": "captured",
-        "moved": moved(), "raw_status": "", "captured_minor": 1250, "refunded_minor": 0, "disputed_minor": 0, "metadata_sha256": SHA,
-        "method": "card", "pay_url": "", "show": Jsonb({}), "expires_at": LATER, "superseded_at": None, "surplus_at": None,
-        "late_of_id": None, "last_asked_at": None, "created_at": AT,
+        "moved": moved(), "raw_status": "", "captured_minor": 1250, "refunded_minor": 0, "disputed_minor": 0,
+        "metadata_sha256": SHA, "method": "card", "pay_url": "", "show": Jsonb({}), "expires_at": LATER,
+        "superseded_at": None, "surplus_at": None, "late_of_id": None, "last_asked_at": None, "created_at": AT,
         "due_at": None, "attempts": 0,
     }  # fmt: skip
 

@@ -386,7 +386,7 @@ def _(rows: Rows) -> None:
     rows.insert("payments_fact", amount_minor=0)
 
 
-# Money back: known by the provider's id once, and no more than came in (R-J1); how much is left is in test_refunds_within_captured.
+# Money back: known by the provider's id once, no more than came in (R-J1; what is left: test_refunds_within_captured).
 
 
 @breaks("payments_refund_provider_id")
