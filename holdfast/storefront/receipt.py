@@ -22,14 +22,13 @@ from holdfast.orders import queries as orders
 from holdfast.orders.models import Order, OrderLine
 from holdfast.payments import queries as payments
 from holdfast.payments.models import Payment
+from holdfast.payments.states import IN_FLIGHT
 from holdfast.pricing.promotions import Kind
 from holdfast.storefront import addresses
 from holdfast.storefront.shop import Shop
 
 #: What a snapshot's name says of a slot, for papers that know no other place for it. Here the time is told in local words.
 TIME_IN_NAME = re.compile(r", \d{4}-\d\d-\d\d \d\d:\d\d \S+$")
-#: States of an attempt in which nobody knows.
-IN_DOUBT = ("created", "unknown")
 #: Ways of fulfilment that the worker hands over within seconds.
 AT_ONCE = ("download", "voucher")
 
@@ -157,7 +156,7 @@ def _mood(
     if status == "failed":
         if action == "wait":
             return "held"
-        return "unclear" if any(row.state in IN_DOUBT for row in attempts) else "pay_again"
+        return "unclear" if any(row.state in IN_FLIGHT for row in attempts) else "pay_again"
     if order.state == "payment_authorized":
         return "authorized"
     return "checking" if returned or action != "pay" else "pay"

@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 
-from holdfast.flows import questions, setup
+from holdfast.flows import expiry, questions, setup
 from holdfast.flows.setup import Offer
+from holdfast.kernel import limits
 from holdfast.kernel.clock import now
 from tests import build
+from tests.integration import driving
 from tests.storefront.conftest import Visitor, hidden, text
 
 DOUBTFUL = "failed|declined|not paid|Nothing was taken"
@@ -128,6 +130,26 @@ def test_in_doubt_nobody_is_told_that_it_failed(visitor: Visitor, shop: Any, gat
     assert visitor.get(answer["Location"].removesuffix("return") + "part").status_code == 200
     with database.as_owner() as owner:
         owner.execute("UPDATE payments_payment SET due_at = now(); UPDATE payments_operation SET due_at = now()")
+    build.work()
+
+
+def test_while_a_page_can_still_be_paid_nobody_is_told_that_nothing_was_taken(
+    visitor: Visitor, shop: Any, gateway: Any, database: Any
+) -> None:
+    """R-D7: the time to pay and the grace are over, and the provider never said that it closed."""
+    visitor.put_in(shop.variants["MUG"])
+    visitor.check_out()
+    gateway.mood_next("POST /v1/checkout/sessions/{id}/expire", "fail_before", times=2)
+    for seconds in (25 * 3600, limits.CLOSE_GRACE.total_seconds() + 1):
+        driving.travel(database, seconds=seconds)
+        driving.all_due(database, shop, "orders")
+        expiry.work()
+    states = "SELECT o.state || ' ' || p.state FROM orders_order o JOIN payments_payment p ON p.order_id = o.id"
+    assert database.value(states) == "expired open"
+    for address in (order_path(visitor), f"{order_path(visitor)}/return"):
+        page = text(visitor.get(address))
+        assert "We are still checking with your bank" in page
+        assert re.search(DOUBTFUL, page) is None
     build.work()
 
 
