@@ -29,6 +29,18 @@ def test_the_shelf_is_searched_by_the_beginning_of_a_name(visitor: Visitor) -> N
     assert "Mug" not in text(visitor.get("/?kind=booking"))
 
 
+def test_a_number_that_is_too_long_is_told_to_be_too_large(visitor: Visitor, shop: Any) -> None:
+    visitor.put_in(shop.variants["MUG"])
+    line = re.findall(r"/cart/lines/(line_\w+)", visitor.get("/cart").content.decode())[0]
+    for typed in ("1000", "10000", "9" * 5000):
+        page = visitor.post("/cart/lines", variant=f"var_{shop.variants['MUG'].hex}", quantity=typed)
+        assert "That is more than we sell at once." in text(page)
+        assert visitor.post(f"/cart/lines/{line}", quantity=typed)["Location"] == "/cart?said=quantity_too_large"
+    for typed in ("", "-1", "1.5", "½", "\x00"):
+        assert visitor.post(f"/cart/lines/{line}", quantity=typed)["Location"] == "/cart?said=nothing_chosen"
+    assert "Subtotal 12,50 €" in text(visitor.get("/cart"))
+
+
 def test_what_is_gone_says_so_and_cannot_be_put_in(visitor: Visitor, shop: Any, database: Any) -> None:
     with database.as_owner() as owner:
         owner.execute("UPDATE catalog_product SET active = false WHERE slug = 'cup'")
