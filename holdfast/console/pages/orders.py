@@ -37,7 +37,7 @@ def orders_list(desk: Desk, request: HttpRequest) -> View:
         lists.chosen(request, "payment", "Payment", lists.words(sorted(PAYMENT.states))),
         lists.chosen(request, "fulfilment", "Fulfilment", lists.words(sorted(FULFILMENT.states))),
     ]
-    word = request.GET.get("q", "").strip()
+    word = lists.asked(request)
     found = Page(orders.listed(search.orders_named(word))) if word else _page(desk, request, *(c.value for c in choices))
     ids = [order.pk for order in found.rows]
     attempts = payments.attempts_of(ids, limit=20 * len(ids))
