@@ -120,6 +120,18 @@ def test_a_moved_price_is_shown_with_both_and_accepted(visitor: Visitor, shop: A
     assert database.value("SELECT total_minor FROM orders_order") == 1990
 
 
+def test_a_cart_that_another_tab_emptied_has_nothing_to_pay(visitor: Visitor, shop: Any, database: Any) -> None:
+    visitor.put_in(shop.variants["MUG"])
+    form = visitor.get("/checkout")
+    line = re.findall(r"/cart/lines/(line_\w+)", visitor.get("/cart").content.decode())[0]
+    visitor.post(f"/cart/lines/{line}", remove="1")
+    page = visitor.check_out(key=hidden(form, "key"), accept_quote=hidden(form, "accept_quote"))
+    assert page.status_code == 422
+    assert "Your cart is empty." in text(page)
+    assert re.findall(r'<button class="main">([^<]*)', page.content.decode()) == []
+    assert database.count("orders_order") == 0
+
+
 def test_what_somebody_else_took_is_told_with_a_way_on(visitor: Visitor, shop: Any, database: Any) -> None:
     visitor.put_in(shop.variants["MUG"], 10)
     build.buy(shop, MUG=1)
