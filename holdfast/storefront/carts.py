@@ -205,7 +205,7 @@ def totals(here: Shop, content: Content) -> dict[str, Any] | None:
             if used.gave_minor and used.promotion.kind != Kind.FREE_SHIPPING
         ],
         "fees": [(fee.name, here.money(fee.amount_minor, quoted.currency)) for fee in quoted.fees],
-        "shipping": here.money(quoted.shipping_minor, quoted.currency),
+        "shipping": here.money(quoted.shipping_minor, quoted.currency) if content.ships else "",
         "ships_free": content.ships and not quoted.shipping_minor,
         "tax": here.money(quoted.tax_minor, quoted.currency) if quoted.tax_minor else "",
         "tax_included": quoted.prices_include_tax,
