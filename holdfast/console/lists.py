@@ -48,8 +48,8 @@ def chosen(request: HttpRequest, name: str, title: str, options: Sequence[tuple[
 
 
 def asked(request: HttpRequest) -> str:
-    """What is looked for. No text in the database holds a NUL."""
-    return request.GET.get("q", "")[:LONGEST_WORD].replace("\x00", "").strip()
+    """What is looked for. No text in the database holds a NUL, so a word with one names nothing."""
+    return request.GET.get("q", "")[:LONGEST_WORD].replace("\x00", "\ufffd").strip()
 
 
 def span(request: HttpRequest, zone: ZoneInfo) -> Span:

@@ -42,10 +42,10 @@ def test_an_order_without_any_attempt(office: Office) -> None:
 
 
 @pytest.mark.parametrize("path", ["orders/", "payments/", "events/"])
-@pytest.mark.parametrize("word", ["\x00", "cs_\x00test", "x" * 5000, "%", "'"])
+@pytest.mark.parametrize("word", ["\x00", "cs_\x00test", "x" * 5000, "%"])
 def test_a_search_for_nonsense_finds_nothing(office: Office, path: str, word: str) -> None:
     office.bought(MUG=1)
-    office.get(path, q=word)
+    assert "Nothing here" in office.text(path, q=word)
 
 
 @pytest.mark.parametrize("column", ["time_zone", "locale"])

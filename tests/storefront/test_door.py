@@ -62,7 +62,7 @@ def test_browsers_get_pages_for_what_is_not_there(visitor: Visitor, path: str) -
     ids=["no boundary", "another charset", "too many fields", "too large"],
 )
 def test_a_form_that_cannot_be_read_is_no_defect_of_ours(visitor: Visitor, kind: str, body: bytes) -> None:
-    page = visitor.client.generic("POST", "/cart/lines", body, content_type=kind)
+    page: Any = visitor.client.generic("POST", "/cart/lines", body, content_type=kind)
     assert page.status_code == 400
     assert "Go back, reload the page and send it again." in text(page)
 
@@ -70,7 +70,7 @@ def test_a_form_that_cannot_be_read_is_no_defect_of_ours(visitor: Visitor, kind:
 @override_settings(ALLOWED_HOSTS=["shop.test"])
 def test_a_host_that_is_not_served_is_a_bad_request(shop: Any) -> None:
     """As docs/settings.md says of HOLDFAST_ALLOWED_HOSTS."""
-    page = Visitor("evil.test").get("/")
+    page: Any = Visitor("evil.test").get("/")
     assert page.status_code == 400
     assert page["Content-Type"].startswith("text/html")
 
