@@ -117,7 +117,7 @@ def receipt(shop: Shop, order: Order, *, returned: bool, now: datetime) -> Recei
     latest = attempts[-1] if attempts else None
     captured, refunded = sum(row.captured_minor for row in attempts), sum(row.refunded_minor for row in attempts)
     status = orders.public_status(order, captured_minor=captured, refunded_minor=refunded)
-    step = answers.next_step(order, latest, holds_money=captured > 0)
+    step = answers.next_step(order, attempts, holds_money=captured > 0)
     mood = _mood(order, status, step["action"], attempts, parts, returned=returned)
     headline, meaning = WORDS[mood]
     by_line = {row.pk: row for row in lines}

@@ -174,6 +174,11 @@ def test_while_a_page_can_still_be_paid_nobody_is_told_that_nothing_was_taken(
         page = text(visitor.get(address))
         assert "We are still checking with your bank" in page
         assert re.search(DOUBTFUL, page) is None
+    headers = {"Authorization": f"Bearer {shop.sk}"}
+    order_id = database.value("SELECT id FROM orders_order")
+    told = visitor.client.get(f"/v1/orders/ord_{order_id.hex}", headers=headers).json()
+    assert "Your bank has not answered yet" in told["next"]["detail"]
+    assert "not paid" not in told["next"]["detail"]
     build.work()
 
 

@@ -91,8 +91,7 @@ def order_page(desk: Desk, request: HttpRequest, key: str) -> View:
     order = orders.whole(parsed("ord", key))
     story = timeline.of_order(order, desk.show)
     captured, refunded = payments.money_of([order.pk]).get(order.pk, (0, 0))
-    latest = story.attempts[-1] if story.attempts else None
-    step = answers.next_step(order, latest, holds_money=captured > 0)
+    step = answers.next_step(order, story.attempts, holds_money=captured > 0)
     return View(
         "console/order.html",
         {
