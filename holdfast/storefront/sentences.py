@@ -51,6 +51,7 @@ SENTENCES: dict[str, Promise] = {
     # Anything
     "busy": _("Somebody is changing the same thing right now. Nothing was lost: try again in a moment."),
     "stale_form": _("This form was open for too long, or cookies are switched off. Go back, reload the page and send it again."),
+    "unreadable": _("This could not be read. Go back, reload the page and send it again."),
     "not_found": _("This is not here (any more). Start again from the shop."),
 }
 REFUSED = _("This could not be done. Nothing was changed. Go back and try again.")
