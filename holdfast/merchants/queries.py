@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from holdfast.db import reads
+from holdfast.db.moves import lock
 from holdfast.db.tenancy import ask_unscoped, unscoped
 from holdfast.kernel.errors import NotFound, Refused, Unauthorized
 from holdfast.merchants.credentials import unseal
@@ -80,6 +81,11 @@ def account_for(provider: str, *, shopper: bool = False) -> Account:
 def account(account_id: UUID) -> Account:
     """An account of this merchant, also a disabled one: money already on its way still has to be asked about."""
     return Account.objects.get(pk=account_id)
+
+
+def lock_account(account_id: UUID) -> Account:
+    """An account under its lock: nobody else records what came into it meanwhile. Raises NotFound, Busy."""
+    return lock(Account.objects.all(), account_id, "account")
 
 
 def accounts(account_ids: Iterable[UUID]) -> dict[UUID, Account]:

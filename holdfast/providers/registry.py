@@ -15,6 +15,7 @@ ADAPTERS = {
     "stripe": "holdfast.providers.stripe.adapter:StripeAdapter",
     "sandbox": "holdfast.providers.sandbox.adapter:SandboxAdapter",
     "pix": "holdfast.providers.pix.adapter:PixAdapter",
+    "transfer": "holdfast.providers.transfer.adapter:TransferAdapter",
 }
 
 
