@@ -57,6 +57,15 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def of_account(provider: str, account_id: UUID) -> UUID:
+    """The merchant of an enabled account with a provider. Needs no tenant. Raises NotFound."""
+    rows = ask_unscoped("SELECT merchant_id FROM holdfast_find_account(%s, %s)", provider, account_id)
+    if not rows:
+        raise NotFound(f"There is no such account with {provider!r}.")
+    merchant_id: UUID = rows[0][0]
+    return merchant_id
+
+
 def current(merchant_id: UUID) -> Merchant:
     """The merchant of this transaction."""
     merchant = reads.first(Merchant, "WHERE id = %s", merchant_id)
