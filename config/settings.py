@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "holdfast.orders",
     "holdfast.payments",
     "holdfast.promotions",
+    "holdfast.receipts",
     "holdfast.ledger",
     "holdfast.fulfilment",
     "holdfast.inbox",

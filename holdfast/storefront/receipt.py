@@ -199,7 +199,8 @@ def _bank(shop: Shop, order: Order, said: Mapping[str, Any]) -> list[tuple[str, 
         "reference": _("Reference"),
     }
     rows = [(label, str(said[name])) for name, label in names.items() if said.get(name)]
-    return [*rows, (_("Amount"), shop.money(order.total_minor, order.currency))]
+    # Where a part has come in already, what is still missing.
+    return [*rows, (_("Amount"), str(said.get("missing") or shop.money(order.total_minor, order.currency)))]
 
 
 def _line(shop: Shop, order: Order, row: OrderLine, slots: Mapping[UUID, Slot]) -> dict[str, Any]:
