@@ -287,12 +287,12 @@ Holdfast is up: it took {seconds:.0f} s.
   shop       {house.web}/
   console    {house.web}/console/     {told["staff_email"]}   password {told["staff_password"]}
   API        {house.web}/v1/docs      publishable key {told["publishable_key"]}
-                                         secret key      {told["secret_key"]}
+                                                secret key      {told["secret_key"]}
   webhooks   http://{HOST}:{house.ports.receiver}/webhooks/…
   gateway    {house.gateway}/              the sandbox: hosted payment pages, books, moods
   mail       {house.home / "mail"}
 
-  Magic cards for the payment page, with any date in the future and any CVC
+  Magic cards for the payment page, which asks for the number alone
     4242 4242 4242 4242   approved               4000 0027 6000 3184   approved after a second question (3-D Secure)
     4000 0000 0000 0002   declined               4000 0099 0000 0053   approved, but its webhook never comes
     4000 0099 0000 0012   declined, then approved on the second try          docs/gateway.md has the others
