@@ -26,6 +26,7 @@ from holdfast.payments.states import PAYMENT
 COLUMNS = ("Order", "Status", "Order state", "Payment", "Fulfilment", "#Total", "Customer")
 #: An address in the order in which people write it; the database keeps its names sorted.
 ADDRESS = ("line1", "line2", "postal_code", "city", "state", "country")
+NOT_FOUND = "Write an order number or an e-mail from its beginning, an e-mail with three letters at least, and an id in full."
 STATUSES = ("pending", "paid", "failed", "cancelled", "refunded")
 #: Tones of the public status, which shares words with the machines.
 STATUS_TONES = {"pending": "busy", "paid": "good", "failed": "bad", "cancelled": "plain", "refunded": "warn"}
@@ -70,6 +71,7 @@ def orders_list(desk: Desk, request: HttpRequest) -> View:
         choices=[] if word else choices,
         dates=not word,
         search="Order number, e-mail, provider's id, event, ord_… pay_… evt_…",
+        note=NOT_FOUND if word and not found.rows else "",
     )
 
 
