@@ -179,7 +179,12 @@ def up() -> int:
         with house:
             supervisor = Supervisor(house.programs(), pid_file=house.home / "pids.json")
             return supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
-    except (EmbeddedError, PortTaken) as error:
+    except PortTaken as error:
+        ours = Server(house.home / "postgres").is_alive()
+        told = f"A Holdfast runs in {house.home} already: use it, or stop it with Ctrl-C where it was started." if ours else error
+        print(f"holdfast: {told}", file=sys.stderr)
+        return 1
+    except EmbeddedError as error:
         print(f"holdfast: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
