@@ -178,7 +178,9 @@ def up() -> int:
         _require_ports(house.ports)
         with house:
             supervisor = Supervisor(house.programs(), pid_file=house.home / "pids.json")
-            return supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
+            status = supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
+        print(f"holdfast: stopped; the data is kept in {house.home}.", flush=True)
+        return status
     except PortTaken as error:
         ours = Server(house.home / "postgres").is_alive()
         told = f"A Holdfast runs in {house.home} already: use it, or stop it with Ctrl-C where it was started." if ours else error
