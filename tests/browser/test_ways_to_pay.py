@@ -90,7 +90,9 @@ def test_a_transfer_is_told_with_its_reference_and_paid_by_what_the_bank_says(sh
     shopper.sees("One step to go: pay your order")
     expect(shopper.page.get_by_text("DE89370400440532013000")).to_be_visible()
     shopper.photograph("transfer")
-    rows = dict(zip(shopper.page.locator(".bank dt").all_inner_texts(), shopper.page.locator(".bank dd").all_inner_texts(), strict=True))
+    rows = dict(
+        zip(shopper.page.locator(".bank dt").all_inner_texts(), shopper.page.locator(".bank dd").all_inner_texts(), strict=True)
+    )
     order = shopper.newest_order()
     entered = httpx.post(
         f"{shopper.house.web}/v1/transfers",
@@ -98,9 +100,9 @@ def test_a_transfer_is_told_with_its_reference_and_paid_by_what_the_bank_says(sh
         json={
             "amount_minor": order["total_minor"],
             "currency": "EUR",
-            "paid_at": order["placed_at"],
-            "reference": rows["Reference"],
-            "actor": "tess@harbour.example",
+            "paid_on": order["placed_at"][:10],
+            "text": f"Order {rows['Reference']}",
+            "by": "tess@harbour.example",
         },
         timeout=30,
         trust_env=False,

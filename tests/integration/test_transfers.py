@@ -53,18 +53,14 @@ class Desk:
         for bank_id, amount, text, *rest in lines:
             currency, day = [*rest, *["EUR", self.today][len(rest) :]]
             rows.append(f"{bank_id},{day},{amount},{currency},A Customer,{text}")
-        return statements.bring(
-            merchant_id=self.shop.id, format="csv", content="\n".join(rows), by=by, now=build.now(), **more
-        )
+        return statements.bring(merchant_id=self.shop.id, format="csv", content="\n".join(rows), by=by, now=build.now(), **more)
 
     @property
     def today(self) -> date:
         return build.now().date()
 
     def enter(self, amount_minor: int, text: str = "", *, by: str = "ada", key: str = "", **more: Any) -> dict[str, Any]:
-        entry = entries.Entry(
-            **{"amount_minor": amount_minor, "currency": "EUR", "paid_on": self.today, "text": text, **more}
-        )
+        entry = entries.Entry(**{"amount_minor": amount_minor, "currency": "EUR", "paid_on": self.today, "text": text, **more})
         answer = entries.enter(merchant_id=self.shop.id, entry=entry, by=by, use=self.use(key), now=build.now())
         told: dict[str, Any] = json.loads(answer.body)["transfer"]
         return told
@@ -104,9 +100,7 @@ class Desk:
 
 @pytest.fixture
 def desk(world: World) -> Desk:
-    account = setup.open_account(
-        merchant_id=world.shop.id, provider="transfer", mode="test", credentials=BANK, now=build.now()
-    )
+    account = setup.open_account(merchant_id=world.shop.id, provider="transfer", mode="test", credentials=BANK, now=build.now())
     return Desk(world, account.pk)
 
 
