@@ -10,8 +10,8 @@ from holdfast.orders.states import ORDER
 
 #: An order has the lines that were accepted with it, and gets no other ones later, whoever writes.
 OF_SNAPSHOT = """
-  IF NEW.position NOT BETWEEN 1 AND coalesce(
-       (SELECT jsonb_array_length(snapshot->'lines') FROM public.orders_order WHERE id = NEW.order_id), 0) THEN
+  IF NEW.position < 1
+     OR NEW.position > (SELECT jsonb_array_length(snapshot->'lines') FROM public.orders_order WHERE id = NEW.order_id) THEN
     {refuse}
   END IF;
   RETURN NEW;
