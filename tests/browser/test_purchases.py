@@ -191,6 +191,26 @@ def test_a_phone_is_enough(shopper: Shopper) -> None:
     shopper.photograph("paid")
 
 
+@pytest.mark.parametrize(
+    "shopper",
+    [{"viewport": {"width": 320, "height": 568}, "locale": language} for language in ("en-GB", "de-DE", "es-ES", "pt-BR")],
+    indirect=True,
+    ids=["en", "de", "es", "pt-br"],
+)
+def test_no_page_is_wider_than_the_narrowest_screen(shopper: Shopper) -> None:
+    """320 pixels are also what is left of a laptop's screen at 400 %."""
+    shopper.go("/p/enamel-mug")
+    shopper.page.locator("form.buy button.main").click()
+    shopper.page.wait_for_url("**/cart")
+    wider = {}
+    for path in ("/", "/p/enamel-mug", "/p/harbour-tour", "/cart", "/checkout", "/orders", "/nowhere"):
+        shopper.go(path)
+        wider[path] = shopper.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    shopper.go("/cart")
+    shopper.photograph("cart")
+    assert {path: width for path, width in wider.items() if width > 0} == {}
+
+
 @pytest.mark.parametrize("shopper", [{"java_script_enabled": False}], indirect=True, ids=["without scripts"])
 def test_without_scripts_a_purchase_works_there_and_back(shopper: Shopper) -> None:
     shopper.book(day=5, Adult=0, Child=2)

@@ -37,7 +37,7 @@ def orders_list(desk: Desk, request: HttpRequest) -> View:
         lists.chosen(request, "payment", "Payment", lists.words(sorted(PAYMENT.states))),
         lists.chosen(request, "fulfilment", "Fulfilment", lists.words(sorted(FULFILMENT.states))),
     ]
-    word = request.GET.get("q", "").strip()
+    word = lists.asked(request)
     found = Page(orders.listed(search.orders_named(word))) if word else _page(desk, request, *(c.value for c in choices))
     ids = [order.pk for order in found.rows]
     attempts = payments.attempts_of(ids, limit=20 * len(ids))
@@ -91,8 +91,7 @@ def order_page(desk: Desk, request: HttpRequest, key: str) -> View:
     order = orders.whole(parsed("ord", key))
     story = timeline.of_order(order, desk.show)
     captured, refunded = payments.money_of([order.pk]).get(order.pk, (0, 0))
-    latest = story.attempts[-1] if story.attempts else None
-    step = answers.next_step(order, latest, holds_money=captured > 0)
+    step = answers.next_step(order, story.attempts, holds_money=captured > 0)
     return View(
         "console/order.html",
         {

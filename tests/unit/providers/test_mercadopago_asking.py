@@ -8,12 +8,12 @@ import requests
 import urllib3.exceptions
 from mercadopago.errors import MPServerError
 from mercadopago.http import HttpClient
-from provider_things import ACCOUNT, PAYMENT
+from provider_things import ACCOUNT, NOW, PAYMENT
 
 from holdfast.kernel import limits
 from holdfast.kernel.ids import new_id
 from holdfast.providers.contract import AccountHandle, Declined, Kind, NotSent, Return, Taken, Unknown
-from holdfast.providers.mercadopago import asking
+from holdfast.providers.mercadopago import asking, books, searching
 from holdfast.providers.mercadopago.adapter import MercadoPagoAdapter
 
 ADAPTER = MercadoPagoAdapter()
@@ -324,3 +324,69 @@ def test_a_list_of_refunds_that_is_none_proves_nothing(wire, body):
     wire.will((200, body))
     with pytest.raises(Unknown):
         ADAPTER.fetch_refund(wanted=wanted(), provider_id=None, account=account())
+
+
+# -- Searches ---------------------------------------------------------------------------------------------------------
+
+
+def row(number: int, at: str = "08:00:00") -> dict:
+    return {"id": number, "external_reference": "not ours", "date_last_updated": f"2026-11-21T{at}.000-04:00"}
+
+
+def found(*rows: dict, total: object) -> tuple:
+    return 200, {"paging": {"total": total}, "results": list(rows)}
+
+
+def searched() -> list[int]:
+    return [
+        each["id"]
+        for each in searching.every(account(), lambda sdk, options, page: sdk.payment().search(page, options), "results")
+    ]
+
+
+def test_a_page_that_is_shorter_than_we_asked_for_is_not_the_end(wire):
+    wire.will(found(row(1), row(2), total=3), found(row(3), total=3))
+    assert searched() == [1, 2, 3]
+    assert [more["params"]["offset"] for _, _, more in wire.asked] == [0, 2]
+
+
+@pytest.mark.parametrize("total", [None, "3", {}])
+def test_without_a_total_only_an_empty_page_is_the_end(wire, total):
+    wire.will(found(row(1), total=total), found(row(2), total=total), found(total=total))
+    assert searched() == [1, 2]
+
+
+def test_a_search_that_never_ends_is_unknown(wire, monkeypatch):
+    monkeypatch.setattr(searching, "MOST", 2)
+    wire.will(found(row(1), total=9), found(row(2), total=9))
+    with pytest.raises(Unknown, match="more than 2"):
+        searched()
+
+
+def changed() -> list[int]:
+    return [each["id"] for each in books.changed(account(), since=NOW, until=NOW)]
+
+
+def test_the_books_go_on_from_the_last_change_so_that_a_payment_that_moves_hides_no_other(wire):
+    """Number 1 changes while we read and goes to the end; by counting pages number 3 would be left out."""
+    wire.will(
+        found(row(1, "08:00:00"), row(2, "08:00:01"), total=4),
+        found(row(2, "08:00:01"), row(3, "08:00:02"), total=4),
+        found(row(3, "08:00:02"), row(4, "08:00:03"), total=3),
+        found(row(4, "08:00:03"), row(1, "08:00:04"), total=2),
+    )
+    assert changed() == [1, 2, 3, 4]
+    begins = [more["params"]["begin_date"][11:19] for _, _, more in wire.asked]
+    assert begins == ["08:00:00", "08:00:01", "08:00:02", "08:00:03"]
+
+
+def test_many_changes_at_one_instant_are_counted(wire):
+    wire.will(found(row(1), row(2), total=5), found(row(3), row(4), total=5), found(row(5), total=5))
+    assert changed() == [1, 2, 3, 4, 5]
+    assert [more["params"]["offset"] for _, _, more in wire.asked] == [0, 2, 4]
+
+
+def test_books_whose_last_row_has_no_time_are_unknown(wire):
+    wire.will(found(row(1) | {"date_last_updated": None}, total=5))
+    with pytest.raises(Unknown, match="no time"):
+        changed()

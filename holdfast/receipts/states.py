@@ -1,0 +1,22 @@
+"""The moves of a receipt: money that came into a bank account."""
+
+from holdfast.kernel.machine import Machine, edges
+
+RECEIPT = Machine(
+    "receipt",
+    initial=("unconfirmed", "unmatched"),  # unconfirmed: a person said so, and a second one has to say so too
+    edges=edges(
+        ("unconfirmed", "unmatched", "a second person, or the bank's statement, said so too"),
+        ("unconfirmed", "rejected", "a second person said that it did not come in"),
+        ("unmatched", "matched", "it is for a payment of which more is to come"),
+        ("unmatched|matched", "allocated", "with it a payment's total is reached"),
+        ("unmatched|matched", "excess", "a part of it, or all, is more than its payment wanted"),
+        ("unmatched", "ignored", "a person said that it is no customer's money"),
+        ("excess", "matched|allocated", "a person said which other payment the rest is for"),
+        ("unmatched|matched|excess", "returned", "a person transferred back what was left of it"),
+    ),
+)
+#: A person has to decide about it: each has an open case.
+OPEN = ("unmatched", "matched", "excess")
+#: It counts as money that came in.
+CAME = (*OPEN, "allocated", "ignored", "returned")
