@@ -14,7 +14,13 @@ PAYMENT = UUID("018f6e5c-9b7a-7c3d-8e1f-2a3b4c5d6e7f")
 REFERENCE = "RF97YJFNVMVJFHDP"
 ADAPTER = TransferAdapter()
 BANK = {"holder": "Ada's Mugs GmbH", "iban": "DE89 3704 0044 0532 0130 00", "bic": "COBADEFFXXX", "bank": "Commerzbank"}
-PIX = {"holder": "Padaria", "bank": "Itaú", "pix_key": "a@b.example", "merchant_name": "Padaria São João", "merchant_city": "São Paulo"}
+PIX = {
+    "holder": "Padaria",
+    "bank": "Itaú",
+    "pix_key": "a@b.example",
+    "merchant_name": "Padaria São João",
+    "merchant_city": "São Paulo",
+}
 
 
 def account(**credentials):
@@ -66,7 +72,12 @@ def test_a_pix_key_makes_a_code_too_with_the_reference_as_its_txid():
         "holder": "Padaria", "bank": "Itaú", "reference": "RF97 YJFN VMVJ FHDP", "amount": "26.40 BRL",
     }  # fmt: skip
     code = brcode.parse(report.show["pix"])
-    assert (code["26"]["01"], code["54"], code["59"], code["62"]) == ("a@b.example", "26.40", "Padaria Sao Joao", {"05": REFERENCE})
+    assert (code["26"]["01"], code["54"], code["59"], code["62"]) == (
+        "a@b.example",
+        "26.40",
+        "Padaria Sao Joao",
+        {"05": REFERENCE},
+    )
 
 
 def test_a_pix_code_is_for_reais_only():
