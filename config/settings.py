@@ -25,7 +25,7 @@ class Environment(BaseSettings):
     encryption_keys: SecretStr = SecretStr("")
     debug: bool = False
     tls_proxy: bool = False
-    allowed_hosts: str = "127.0.0.1,localhost"
+    allowed_hosts: str = "127.0.0.1,localhost,.localhost"
     home: Path = BASE_DIR / ".holdfast"
     host: str = "127.0.0.1"
     web_port: int = Field(8000, ge=1, le=65535)
@@ -92,7 +92,7 @@ _URL = ENV.database_url or "postgresql://holdfast_app@127.0.0.1:5432/holdfast"
 _OWNER = ENV.database_owner_url or _URL
 
 #: The worker's lanes keep a connection each (holdfast/worker/lanes.py).
-WORKER_LANES = 8
+WORKER_LANES = 11
 
 DATABASES = {
     # The application: no rights over tables, row-level security applies.
@@ -149,6 +149,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "customers.User"
+#: Where a login leads when no page was asked for before it.
+LOGIN_REDIRECT_URL = "/console/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

@@ -44,7 +44,7 @@ def up(
 
 @app.command()
 def serve(port: int | None = None, host: str | None = None) -> None:
-    """The web process: the API. WSGI, threads."""
+    """The web process: shop, API and console. WSGI, threads."""
     from config.serving import web_arguments
 
     os.execv(sys.executable, [sys.executable, *web_arguments(host=host, port=port)])

@@ -125,9 +125,12 @@ class House:
 
     def programs(self) -> list[Program]:
         """Gateway first, since its books outlive us; the worker last."""
-        account = self.secrets["stripe_account"].replace("-", "")
-        hook = f"http://{HOST}:{self.ports.receiver}/webhooks/stripe/acc_{account}"
-        listens = f"{self.secrets['gateway_key']},{hook},{self.secrets['webhook_secret']}"
+        secret = self.secrets["webhook_secret"]
+        stripe = f"{self.secrets['gateway_key']},{self._hook('stripe')},{secret}"
+        panel = f"{self.secrets['mercadopago_token']},{self._hook('mercadopago')},{secret}"
+        called_back = f"{self._hook('pix')}/{self.secrets['pix_path']}"
+        bank = ",".join([self.secrets["pix_client"], self.secrets["pix_secret"], self.secrets["pix_key"], called_back])
+        listens = ["--account", stripe, "--mercadopago", panel, "--pix-client", bank]
         gateway = [
             "-m",
             "holdfast.gateway",
@@ -139,11 +142,16 @@ class House:
             str(self.home / "books"),
         ]
         return [
-            self._program("gateway", [*gateway, "--account", listens], self.ports.gateway, "/healthz"),
+            self._program("gateway", [*gateway, *listens], self.ports.gateway, "/healthz"),
             self._program("receiver", ["-m", "holdfast", "receive", "--port", str(self.ports.receiver)], self.ports.receiver),
             self._program("web", ["-m", "holdfast", "serve", "--port", str(self.ports.web)], self.ports.web),
             self._program("worker", ["-m", "holdfast", "work"], None),
         ]
+
+    def _hook(self, provider: str) -> str:
+        """Where a provider's webhooks go."""
+        account = self.secrets[f"{provider}_account"].replace("-", "")
+        return f"http://{HOST}:{self.ports.receiver}/webhooks/{provider}/acc_{account}"
 
     def _program(self, name: str, arguments: list[str], port: int | None, health: str = "/health/live") -> Program:
         ready = None if port is None else (lambda: _answers(f"http://{HOST}:{port}{health}"))
@@ -178,8 +186,15 @@ def up() -> int:
         _require_ports(house.ports)
         with house:
             supervisor = Supervisor(house.programs(), pid_file=house.home / "pids.json")
-            return supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
-    except (EmbeddedError, PortTaken) as error:
+            status = supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
+        print(f"holdfast: stopped; the data is kept in {house.home}.", flush=True)
+        return status
+    except PortTaken as error:
+        ours = Server(house.home / "postgres").is_alive()
+        told = f"A Holdfast runs in {house.home} already: use it, or stop it with Ctrl-C where it was started." if ours else error
+        print(f"holdfast: {told}", file=sys.stderr)
+        return 1
+    except EmbeddedError as error:
         print(f"holdfast: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -246,6 +261,13 @@ def _secrets(file: Path, *, gateway_url: str) -> dict[str, Any]:
         "webhook_secret": f"whsec_{secrets.token_hex(16)}",
         "stripe_account": str(uuid4()),
         "sandbox_account": str(uuid4()),
+        "mercadopago_account": str(uuid4()),
+        "mercadopago_token": f"TEST-{secrets.token_hex(16)}",
+        "pix_account": str(uuid4()),
+        "pix_client": f"praia-{secrets.token_hex(4)}",
+        "pix_secret": secrets.token_hex(16),
+        "pix_key": str(uuid4()),
+        "pix_path": secrets.token_hex(16),
         "staff_email": "staff@holdfast.example",
         "staff_password": secrets.token_urlsafe(12),
     }
@@ -285,14 +307,15 @@ def _welcome(house: House, *, seconds: float) -> None:
 Holdfast is up: it took {seconds:.0f} s.
 
   shop       {house.web}/
+  another    http://praia.localhost:{house.ports.web}/   in reais and Portuguese, with Pix; the console knows both
   console    {house.web}/console/     {told["staff_email"]}   password {told["staff_password"]}
   API        {house.web}/v1/docs      publishable key {told["publishable_key"]}
-                                         secret key      {told["secret_key"]}
+                                                secret key      {told["secret_key"]}
   webhooks   http://{HOST}:{house.ports.receiver}/webhooks/…
   gateway    {house.gateway}/              the sandbox: hosted payment pages, books, moods
   mail       {house.home / "mail"}
 
-  Magic cards for the payment page, with any date in the future and any CVC
+  Magic cards for the payment page, which asks for the number alone
     4242 4242 4242 4242   approved               4000 0027 6000 3184   approved after a second question (3-D Secure)
     4000 0000 0000 0002   declined               4000 0099 0000 0053   approved, but its webhook never comes
     4000 0099 0000 0012   declined, then approved on the second try          docs/gateway.md has the others

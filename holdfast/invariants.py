@@ -147,14 +147,20 @@ LIST = (
     ),
     Invariant(
         "deposits_are_explained",
-        "What is owed to customers as a deposit is surplus money that has not gone back, or money that went back beyond what came in.",
-        """SELECT e.merchant_id, e.order_id::text, 'deposits: ' || sum(g.credit_minor - g.debit_minor)
-           FROM ledger_entry e JOIN ledger_posting g ON g.entry_id = e.id AND g.account = 'customer_deposits'
-           WHERE e.recorded_at >= %(since)s AND e.order_id IS NOT NULL
-           GROUP BY e.merchant_id, e.order_id
-           HAVING sum(g.credit_minor - g.debit_minor) <> 0 AND NOT EXISTS (
-             SELECT 1 FROM payments_payment p WHERE p.order_id = e.order_id
-               AND (p.surplus_at IS NOT NULL OR p.refunded_minor + p.disputed_minor > p.captured_minor))""",
+        "What an order owes as deposits is the surplus money that has not gone back, less what went back beyond what came in.",
+        """SELECT o.merchant_id, o.id::text, coalesce(l.n, 0) || ' in deposits, ' || coalesce(m.kept, 0) - m.excess || ' explained'
+           FROM orders_order o
+           JOIN (SELECT p.order_id,
+                   sum(p.captured_minor - p.refunded_minor - coalesce(d.lost, 0)) FILTER (WHERE p.surplus_at IS NOT NULL) kept,
+                   greatest(sum(p.refunded_minor + coalesce(d.lost, 0) - p.captured_minor)
+                            FILTER (WHERE p.surplus_at IS NULL), 0) excess
+                 FROM payments_payment p
+                 LEFT JOIN (SELECT payment_id, sum(lost_minor) lost FROM payments_dispute GROUP BY 1) d ON d.payment_id = p.id
+                 GROUP BY 1) m ON m.order_id = o.id
+           LEFT JOIN (SELECT e.order_id, sum(g.credit_minor - g.debit_minor) n FROM ledger_entry e
+                      JOIN ledger_posting g ON g.entry_id = e.id AND g.account = 'customer_deposits' GROUP BY 1) l
+             ON l.order_id = o.id
+           WHERE o.placed_at >= %(since)s AND coalesce(l.n, 0) <> coalesce(m.kept, 0) - m.excess""",
     ),
     Invariant(
         "nothing_is_settled_for_nothing",
@@ -174,11 +180,14 @@ LIST = (
     ),
     Invariant(
         "second_money_has_a_case",
-        "An order that was paid twice has a case for each payment beyond the first.",
-        """SELECT o.merchant_id, o.id::text, count(*) || ' captured payments'
-           FROM orders_order o JOIN payments_payment p ON p.order_id = o.id AND p.state = 'captured'
-           LEFT JOIN cases_case c ON c.payment_id = p.id AND c.kind IN ('double_money', 'late_money')
-           WHERE o.placed_at >= %(since)s GROUP BY o.merchant_id, o.id HAVING count(*) - count(DISTINCT c.payment_id) > 1""",
+        "An order is paid by one payment; money beyond it, or after the order's end, is surplus and has a case.",
+        """SELECT o.merchant_id, o.id::text, 'paid by ' || count(*) || ' payments'
+           FROM orders_order o JOIN payments_payment p ON p.order_id = o.id AND p.state = 'captured' AND p.surplus_at IS NULL
+           WHERE o.placed_at >= %(since)s GROUP BY o.merchant_id, o.id HAVING count(*) > 1
+           UNION ALL
+           SELECT p.merchant_id, p.id::text, p.captured_minor || ' ' || p.currency || ' of surplus' FROM payments_payment p
+           WHERE p.created_at >= %(since)s AND p.surplus_at IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.payment_id = p.id AND c.kind IN ('double_money', 'late_money'))""",
     ),
     Invariant(
         "unapplied_money_has_a_case",

@@ -19,7 +19,7 @@ from holdfast.kernel import ids
 from holdfast.ledger.models import Entry, Posting
 from holdfast.orders.models import Order, OrderLine
 from holdfast.outbox.models import Message
-from holdfast.payments.models import NOTHING, Operation, Payment
+from holdfast.payments.models import NOTHING, Dispute, Operation, Payment, Refund
 from holdfast.payments.models import Fact as MoneyFact
 
 #: Kinds of facts with their titles and icons, in the order of their chips.
@@ -30,6 +30,7 @@ KINDS = {
     "operation": ("Asked", "outgoing_mail"),
     "event": ("Events", "webhook"),
     "money": ("Money", "payments"),
+    "back": ("Money back", "undo"),
     "ledger": ("Ledger", "account_balance"),
     "stock": ("Stock", "inventory_2"),
     "move": ("Transitions", "trending_flat"),
@@ -38,11 +39,17 @@ KINDS = {
     "case": ("Cases", "flag"),
 }
 #: Facts of one instant are told in this order: what was asked, what came, what it moved, what followed.
-RANKS = {kind: rank for rank, kind in enumerate(
-    ("cart", "order", "attempt", "stock", "operation", "event", "money", "ledger", "move", "fulfilment", "message", "case")
-)}  # fmt: skip
+RANKS = {kind: rank for rank, kind in enumerate((
+    "cart", "order", "attempt", "stock", "operation", "event", "money", "back", "ledger", "move", "fulfilment", "message", "case",
+))}  # fmt: skip
 #: What is asked of a provider, in words.
-ASKED = {"open": "to open a payment page", "close": "to close the payment page", "fetch": "how the payment stands"}
+ASKED = {
+    "open": "to open a payment page",
+    "close": "to close the payment page",
+    "fetch": "how the payment stands",
+    "capture": "to take the money that it holds",
+    "refund": "to give money back",
+}
 OUTCOMES = {
     "intended": "no answer yet",
     "succeeded": "done",
@@ -164,7 +171,12 @@ def money(row: MoneyFact, show: Shown) -> Fact:
     amount = show.money(row.amount_minor, row.currency)
     words = {"capture": f"The provider confirmed that it took {amount}.",
              "authorization": f"The provider confirmed that it holds {amount}.",
-             "unapplied": f"The provider took {amount}, which is not what was asked for: kept apart."}  # fmt: skip
+             "unapplied": f"The provider took {amount}, which is not what was asked for: kept apart.",
+             "refund": f"The provider confirmed that {amount} went back.",
+             "refund_failed": f"The provider said that {amount} came back: the refund had bounced.",
+             "withdrawn": f"A dispute took {amount}.",
+             "reinstated": f"A dispute returned {amount}.",
+             "fee": f"The provider kept {amount} for its work."}  # fmt: skip
     rows = [
         ("Provider's object", code(row.object_id)),
         ("Payment", link("pay", row.payment_id)),
@@ -173,10 +185,43 @@ def money(row: MoneyFact, show: Shown) -> Fact:
     ]
     if row.event_id:
         rows.append(("Event", link("evt", row.event_id)))
-    tone = "warn" if row.kind == "unapplied" else "good"
+    tone = "warn" if row.kind in ("unapplied", "refund_failed", "withdrawn") else "good"
     return Fact(
         row.learned_at, "money", words.get(row.kind, f"{row.kind} {amount}"), show.time(row.learned_at), tone=tone, rows=rows
     )
+
+
+def refund(row: Refund, show: Shown) -> Fact:
+    """Money that goes back, whoever asked for it."""
+    amount = show.money(row.amount_minor, row.currency)
+    who = f"{row.requested_by or 'Somebody'} asked for a refund of {amount}"
+    title = f"{who}." if row.origin == "requested" else f"The provider refunded {amount} without being asked by us."
+    rows = [
+        ("Refund", code(ids.shown("ref", row.pk))),
+        ("Provider's id", code(row.provider_id)),
+        ("Payment", link("pay", row.payment_id)),
+        ("Reason", Cell(row.reason or "–")),
+        ("Succeeded", show.time(row.succeeded_at)),
+    ]
+    if row.error:
+        rows.append(("Error", Cell(papers.hidden(row.error))))
+    told = [papers.evidence("Lines", {"lines": row.lines})] if row.lines else []
+    return Fact(row.created_at, "back", title, show.time(row.created_at), tone=TONES.get(row.state, "plain"),
+                badge=label(row.state), rows=rows, papers=told)  # fmt: skip
+
+
+def dispute(row: Dispute, show: Shown) -> Fact:
+    """A customer's bank that asks for money back."""
+    title = f"The customer's bank disputes {show.money(row.amount_minor, row.currency)}."
+    rows = [
+        ("Provider's id", code(row.provider_id)),
+        ("Payment", link("pay", row.payment_id)),
+        ("Reason", Cell(row.reason or "–")),
+        ("Evidence until", show.time(row.evidence_due_at)),
+        ("Written off", show.amount(row.lost_minor, row.currency)),
+    ]
+    return Fact(row.created_at, "back", title, show.time(row.created_at), tone=TONES.get(row.state, "plain"),
+                badge=label(row.state), rows=rows)  # fmt: skip
 
 
 def event(row: Event, arrivals: Sequence[datetime], head: Head | None, show: Shown) -> Iterator[Fact]:

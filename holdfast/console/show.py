@@ -15,11 +15,13 @@ from holdfast.kernel.money import UnknownCurrency, to_decimal
 
 #: How a state feels, whatever it is the state of.
 TONES = {
-    **dict.fromkeys(("paid", "captured", "done", "fulfilled", "sent", "succeeded", "committed", "resolved", "active"), "good"),
-    **dict.fromkeys(("payment_failed", "failed", "parked", "declined", "capture_failed"), "bad"),
+    **dict.fromkeys(("paid", "captured", "done", "fulfilled", "sent", "succeeded", "committed", "resolved", "active",
+                     "won"), "good"),
+    **dict.fromkeys(("payment_failed", "failed", "parked", "declined", "capture_failed", "lost"), "bad"),
     **dict.fromkeys(("unknown", "waiting", "not_sent", "expired", "cancelled_with_refund", "refunded"), "warn"),
     **dict.fromkeys(("payment_pending", "payment_authorized", "pending", "open", "created", "authorized", "held", "received",
-                     "intended", "fulfillment_pending", "partially_fulfilled", "partially_done", "partially_refunded"), "busy"),
+                     "intended", "fulfillment_pending", "partially_fulfilled", "partially_done", "partially_refunded",
+                     "reviewed"), "busy"),
 }  # fmt: skip
 #: Prefixes of our ids with the page that shows the thing.
 PAGES = {

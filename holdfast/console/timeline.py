@@ -33,8 +33,8 @@ from holdfast.orders.models import Order, OrderLine
 from holdfast.outbox import queries as outbox
 from holdfast.outbox.models import Message
 from holdfast.payments import queries as payments
+from holdfast.payments.models import Dispute, Operation, Payment, Refund
 from holdfast.payments.models import Fact as MoneyFact
-from holdfast.payments.models import Operation, Payment
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ class Sources:
     parts: list[Fulfilment]
     handovers: list[Handover]
     messages: list[Message]
+    refunds: list[Refund]
+    disputes: list[Dispute]
     cases: list[Case]
     moves: list[Transition]
     papers: dict[UUID, Head]
@@ -92,13 +94,15 @@ def of_order(order: Order, show: Shown) -> Story:
 
 
 def read(order: Order) -> Sources:
-    """Seventeen statements."""
+    """Nineteen statements."""
     attempts = payments.attempts_of([order.pk])
     ids = [payment.pk for payment in attempts]
     operations, events = payments.operations_of(ids), inbox.of_payments(ids)
     reservations = inventory.of_order_with_stock(order.pk)
     entries, parts, asked = ledger.of_order(order.pk), fulfilments.of_order(order.pk), cases.of_order(order.pk)
-    subjects = [order.pk, order.cart_id, *ids, *(row.pk for row in (*reservations, *parts, *asked))]
+    refunds, disputes = payments.refunds_of([order.pk]), payments.disputes_of([order.pk])
+    others = (*reservations, *parts, *asked, *refunds, *disputes)
+    subjects = [order.pk, order.cart_id, *ids, *(row.pk for row in others)]
     wanted = [*(row.request_id for row in operations), *(row.payload_id for row in events)]
     return Sources(
         order=order,
@@ -115,6 +119,8 @@ def read(order: Order) -> Sources:
         parts=parts,
         handovers=fulfilments.handovers(order.pk),
         messages=outbox.of_order(order.pk),
+        refunds=refunds,
+        disputes=disputes,
         cases=asked,
         moves=evidence.moves([subject for subject in subjects if subject], limit=4 * limits.STAFF_STORY),
         papers=evidence.heads(wanted, size=limits.STAFF_GLANCE_BYTES),
@@ -146,6 +152,10 @@ def tell(known: Sources, show: Shown) -> Iterator[Fact]:
         yield chapters.handover(handover, names, show)
     for message in known.messages:
         yield from chapters.message(message, show)
+    for refund in known.refunds:
+        yield chapters.refund(refund, show)
+    for dispute in known.disputes:
+        yield chapters.dispute(dispute, show)
     for case in known.cases:
         yield chapters.case(case, show)
     what = _names(known)

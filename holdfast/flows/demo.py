@@ -1,4 +1,5 @@
-"""The demo merchant of a first run: goods, a digital product and a tour with slots, sold through the sandbox gateway."""
+"""The demo merchants of a first run, sold through the sandbox gateway: a shop in euros with goods, a download and tours, paid by
+card or bank transfer; and a small one in reais (`demo_brazil`), paid by card and Pix."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,8 +7,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from holdfast.flows import setup
+from holdfast.flows import demo_brazil, setup
 from holdfast.flows.setup import Goods, Offer
+from holdfast.providers import registry
 
 #: Departures of the demo tours: each of the next days at these hours on the merchant's clocks.
 TOUR_DAYS, TOUR_HOURS, TOUR_PLACES = 21, (10, 15), 12
@@ -15,6 +17,8 @@ SAIL_HOURS, SAIL_PLACES = (17,), 6
 ZONE = ZoneInfo("Europe/Berlin")
 #: Names under which a browser on this machine finds the demo shop.
 HOSTS = ("127.0.0.1", "localhost")
+#: Where a transfer to the demo shop would go: an account number of the kind that banks publish as an example.
+BANK = {"holder": "Harbour & Co.", "iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "bank": "Example bank"}
 BRAND = {
     "colour": "#0b5d66",
     "mark": "H",
@@ -75,10 +79,13 @@ def found(secrets: Mapping[str, Any], *, now: datetime) -> None:
     ids = {"stripe": UUID(secrets["stripe_account"]), "sandbox": UUID(secrets["sandbox_account"])}
     for provider, account_id in ids.items():
         setup.open_account(merchant_id=merchant.pk, provider=provider, mode="test", credentials=gateway, now=now, id=account_id)
+    if "transfer" in registry.ADAPTERS:
+        setup.open_account(merchant_id=merchant.pk, provider="transfer", mode="test", credentials=BANK, now=now)
     for offer in OFFERS:
         setup.announce(merchant_id=merchant.pk, offer=offer, now=now)
     for goods in _goods(now):
         setup.stock_up(merchant_id=merchant.pk, goods=goods, currency="EUR", now=now)
+    demo_brazil.found(secrets, now=now)
 
 
 def _goods(now: datetime) -> list[Goods]:

@@ -48,9 +48,12 @@ def told(visit: Visit) -> str:
 
 
 def fee(visit: Visit) -> str:
-    """The provider kept money for its work. Booked once per object, and only ever more."""
+    """The provider kept money for its work. Booked once per object, and only ever more.
+
+    In the currency in which it was kept, which is that of the merchant's account with the provider and need not be the payment's.
+    """
     report = visit.report
-    if not _plain(visit):
+    if not report.object_id or (report.amount_minor or 0) <= 0 or not report.currency:
         return unreadable(visit)
     growth = fact(visit, "fee")
     if growth == 0:
@@ -59,7 +62,7 @@ def fee(visit: Visit) -> str:
         visit.subject,
         provider=report.provider,
         cause=f"{report.object_id}:{report.amount_minor}",
-        amount=Money(growth, visit.payment.currency),
+        amount=Money(growth, report.currency),
         effective_at=report.occurred_at,
         now=visit.now,
     )

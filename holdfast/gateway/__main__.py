@@ -17,6 +17,7 @@ from granian.server.embed import Server
 from holdfast.gateway import alarms, control
 from holdfast.gateway.app import build
 from holdfast.gateway.deliveries import Deliveries
+from holdfast.gateway.mercadopago import control as mercadopago
 from holdfast.gateway.moods import ALL_MOODS, SETTINGS, Moods
 from holdfast.gateway.pix import serving as pix
 from holdfast.gateway.world import World
@@ -37,6 +38,8 @@ def arguments() -> argparse.Namespace:
     set_help = f"NAME=NUMBER; names: {', '.join(SETTINGS)}"
     parser.add_argument("--set", action="append", default=[], help=set_help)
     parser.add_argument("--account", action="append", default=[], help="SECRET_KEY,WEBHOOK_URL,WEBHOOK_SECRET")
+    panel_help = "ACCESS_TOKEN,WEBHOOK_URL,WEBHOOK_SECRET of an account at Mercado Pago"
+    parser.add_argument("--mercadopago", action="append", default=[], help=panel_help)
     pix.add_arguments(parser)
     parser.add_argument("--allow-reset", action="store_true", help="let /_gateway/reset empty the books")
     return parser.parse_args()
@@ -75,6 +78,9 @@ async def serve(args: argparse.Namespace, moods: Moods) -> None:
     for text in args.account:
         key, url, secret = text.split(",", 2)
         await world.books.write(partial(control.listen, secret_key=key, url=url, secret=secret))
+    for text in args.mercadopago:
+        token, url, secret = text.split(",", 2)
+        await world.books.write(partial(mercadopago.listen, token=token, url=url, secret=secret))
     await pix.open_clients(world, args)
     app = build(world)
     server = Server(

@@ -4,6 +4,8 @@ import asyncio
 import logging
 
 from holdfast.gateway import disputes, intents, payments, refunds, sessions
+from holdfast.gateway.mercadopago import later
+from holdfast.gateway.mercadopago.store import ALARM
 from holdfast.gateway.pix import returns as pix_returns
 from holdfast.gateway.tx import Tx, kind_of
 
@@ -43,6 +45,8 @@ def ring_now(tx: Tx, object_id: str) -> list[str]:
 
 def go_off(tx: Tx, object_id: str, action: str) -> None:
     tx.stop_alarm(object_id, action)
+    if object_id.startswith(ALARM):
+        return later.go_off(tx, object_id, action)
     if action.startswith("pix_"):
         return pix_returns.go_off(tx, object_id, action)
     obj = tx.get(kind_of(object_id), object_id)

@@ -23,6 +23,7 @@ from holdfast.gateway import (
     sessions,
 )
 from holdfast.gateway.idempotency import Answer
+from holdfast.gateway.mercadopago import routes as mercadopago
 from holdfast.gateway.pix import routes as pix
 from holdfast.gateway.world import World
 
@@ -48,6 +49,7 @@ def build(world: World) -> Starlette:
         *pages.ROUTES,
         *direct.ROUTES,
         *control.ROUTES,
+        *mercadopago.ROUTES,
         *pix.ROUTES,
     ]
     app = Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})

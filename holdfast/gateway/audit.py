@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from holdfast.gateway import direct
+from holdfast.gateway.mercadopago import audit as mercadopago
 from holdfast.gateway.pix import books as pix
 from holdfast.gateway.tx import Tx
 
@@ -22,6 +23,7 @@ def report(tx: Tx, account: str | None) -> dict:
         "balance_minor": _balance(tx, account),
         "direct_payments": _direct(tx, "direct_payments", direct.shown, account),
         "direct_refunds": _direct(tx, "direct_refunds", direct.shown_refund, account),
+        "mercadopago": mercadopago.report(tx, account),
         "pix": pix.report(tx, account),
         "sessions": _count(tx, "checkout.session", account),
         "events": _count(tx, "event", account),

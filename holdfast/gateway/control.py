@@ -11,9 +11,10 @@ from starlette.routing import Route
 
 from holdfast.gateway import alarms, audit, cards, deliveries, disputes, endpoints, events, payments, payouts, refunds
 from holdfast.gateway.errors import ApiError, invalid
+from holdfast.gateway.mercadopago import control as mercadopago
 from holdfast.gateway.pages import success_url
 from holdfast.gateway.tx import Tx, encode
-from holdfast.gateway.world import open_account
+from holdfast.gateway.world import ANY, MERCADO_PAGO, open_account
 
 
 def control(run):
@@ -25,7 +26,8 @@ def control(run):
         try:
             body = await request.body()
             said = json.loads(body) if body else {}
-            return JSONResponse(await run(request, said))
+            answered = await run(request, said)
+            return answered if isinstance(answered, Response) else JSONResponse(answered)
         except ApiError as error:
             return JSONResponse({"error": error.body["message"]}, error.status)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -49,8 +51,10 @@ def listen(tx: Tx, *, secret_key: str, url: str, secret: str) -> dict:
 
 async def put_account(request: Request, said: dict) -> dict:
     key = request.path_params["key"]
-    await request.app.state.world.account(key)
+    await request.app.state.world.account(key, of=ANY)
     url, secret = said["webhook_url"], said["webhook_secret"]
+    if key.startswith(MERCADO_PAGO):
+        return await request.app.state.world.books.write(partial(mercadopago.listen, token=key, url=url, secret=secret))
     return await request.app.state.world.books.write(partial(listen, secret_key=key, url=url, secret=secret))
 
 
@@ -89,7 +93,7 @@ async def order_mood(request: Request, said: dict) -> dict:
 
 async def books(request: Request, _: dict) -> dict:
     key = request.query_params.get("account")
-    account = await request.app.state.world.account(key) if key else None
+    account = await request.app.state.world.account(key, of=ANY) if key else None
     await request.app.state.world.books.flush_counts()
     return await request.app.state.world.books.read(lambda tx: audit.report(tx, account))
 
@@ -217,7 +221,7 @@ async def reset(request: Request, _: dict) -> dict:
 
     def work(tx: Tx) -> None:
         tables = "deliveries objects idempotency_keys alarms direct_payments direct_refunds counters switches accounts"
-        tables += " pix_clients pix_tokens pix_keys pix_charges pix_received pix_returns"
+        tables += " mp_objects pix_clients pix_tokens pix_keys pix_charges pix_received pix_returns"
         for table in tables.split():
             tx.execute(f"DELETE FROM {table}")
 
@@ -247,4 +251,5 @@ ROUTES = [
     Route("/_gateway/deliveries/pause", switch_deliveries("yes"), methods=["POST"]),
     Route("/_gateway/deliveries/resume", switch_deliveries("no"), methods=["POST"]),
     Route("/_gateway/reset", control(reset), methods=["POST"]),
+    *mercadopago.routes(control),
 ]

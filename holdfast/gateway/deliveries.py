@@ -11,6 +11,7 @@ from functools import partial
 
 from holdfast.gateway import signing
 from holdfast.gateway.courier import Courier
+from holdfast.gateway.mercadopago import notices
 from holdfast.gateway.pix import callbacks
 from holdfast.gateway.tx import Tx, encode
 
@@ -69,13 +70,15 @@ class Deliveries:
             self._world.deliveries_wanted.set()
 
     async def _post(self, batch: list[dict]) -> str:
-        parcel, courier = batch[0], self._courier
+        parcel, courier, settings = batch[0], self._courier, self._world.moods.settings
         if parcel["kind"] == callbacks.WEBHOOK:
             url, body, headers = callbacks.wrap(batch)
             courier = self._bank if parcel["variant"] == "genuine" else self._courier
+        elif parcel["kind"] == notices.WEBHOOK:
+            url, body, headers = notices.wrap(parcel, now=time.time(), in_ms=bool(settings["mp_ts_ms"]))
         else:
             url, (body, headers) = parcel["url"], wrap(parcel, now=time.time())
-        return await courier.post(url, body=body, headers=headers, timeout_s=self._world.moods.settings["webhook_timeout_s"])
+        return await courier.post(url, body=body, headers=headers, timeout_s=settings["webhook_timeout_s"])
 
 
 def wrap(parcel: dict, *, now: float) -> tuple[bytes, dict[str, str]]:
@@ -113,7 +116,7 @@ def _record_all(tx: Tx, batch: list[dict], status: str) -> None:
 
 
 def _record(tx: Tx, parcel: dict, status: str) -> None:
-    """A forged copy is tried once; a genuine one until it is accepted or the tries are used up."""
+    """A forged or unsigned copy is tried once; a genuine one until it is accepted or the tries are used up."""
     attempts = parcel["attempts"] + 1
     settings = tx.world.moods.settings
     tx.world.count("webhook deliveries")
@@ -122,6 +125,8 @@ def _record(tx: Tx, parcel: dict, status: str) -> None:
     if parcel["variant"] == "forged":
         state = "refused" if not status.startswith("2") else "believed"
         tx.world.count(f"webhook forgeries {state}")
+    elif parcel["variant"] == "ipn":
+        state = "delivered" if status.startswith("2") else "given_up"
     elif status.startswith("2"):
         state = "delivered"
         tx.world.count("webhook delivered")

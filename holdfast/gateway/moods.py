@@ -44,6 +44,9 @@ SETTINGS = {
     "reorder_within_s": 0.5,  # Reordered deliveries start anywhere within this.
     "clock_skew_s": -900.0,  # Signature timestamps are off by this much.
     "webhook_timeout_s": 10.0,  # A receiver that says nothing for so long has failed.
+    "mp_preference_keys": 1.0,  # Whether Mercado Pago's preferences heed idempotency keys; it does not say so.
+    "mp_search_lag_s": 0.0,  # How far its searches are behind.
+    "mp_ts_ms": 0.0,  # Whether its signatures count milliseconds.
     "pix_token_s": 3600.0,  # How long a token of the bank lives.
     "retry_first_s": 0.2,  # Webhook retries: 0.2, 0.4, 0.8 … seconds,
     "retry_longest_s": 30.0,  # never further apart than this,

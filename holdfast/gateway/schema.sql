@@ -51,6 +51,24 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
     PRIMARY KEY (account, key)
 ) WITHOUT ROWID;
 
+-- Mercado Pago's. `owner` is the preference of a payment, or the payment of a refund or chargeback.
+CREATE TABLE IF NOT EXISTS mp_objects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    created REAL NOT NULL,
+    updated REAL NOT NULL,
+    reference TEXT,
+    owner TEXT,
+    body TEXT NOT NULL,
+    private TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (kind, id)
+);
+CREATE INDEX IF NOT EXISTS mp_objects_listed ON mp_objects (account, kind, seq);
+CREATE INDEX IF NOT EXISTS mp_objects_reference ON mp_objects (account, kind, reference) WHERE reference IS NOT NULL;
+CREATE INDEX IF NOT EXISTS mp_objects_owner ON mp_objects (owner) WHERE owner IS NOT NULL;
+
 -- What happens later of its own accord: a session expires, a slow payment settles.
 CREATE TABLE IF NOT EXISTS alarms (
     object TEXT NOT NULL,

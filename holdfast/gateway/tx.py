@@ -102,5 +102,5 @@ def _columns(obj: dict) -> list:
     return [*(obj.get(name) for name in names), encode(obj)]
 
 
-def encode(obj: dict) -> str:
+def encode(obj: dict | list) -> str:
     return json.dumps(obj, ensure_ascii=False, separators=(",", ":"))

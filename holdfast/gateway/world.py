@@ -11,6 +11,10 @@ from holdfast.gateway.idempotency import Running
 from holdfast.gateway.moods import Moods
 from holdfast.gateway.tx import Tx
 
+#: How the secret keys of each API begin, those for play first.
+STRIPE, MERCADO_PAGO = ("sk_test_", "sk_live_"), ("TEST-", "APP_USR-")
+ANY = STRIPE + MERCADO_PAGO
+
 
 class World:
     """Made in the running event loop."""
@@ -40,9 +44,9 @@ class World:
         """From any thread. The loop looks after the commit at the earliest, because it reads committed rows only."""
         self._loop.call_soon_threadsafe(self._loop.call_later, 0.001, self.deliveries_wanted.set)
 
-    async def account(self, secret_key: str) -> str:
-        """The account of a secret key; a key that was never seen opens one. Raises 401."""
-        if not secret_key.startswith(("sk_test_", "sk_live_")) or len(secret_key) < 12:
+    async def account(self, secret_key: str, *, of: tuple[str, ...] = STRIPE) -> str:
+        """The account of a secret key of an API; a key that was never seen opens one. Raises 401."""
+        if not secret_key.startswith(of) or len(secret_key) < 12:
             raise unauthorized(f"Invalid API Key provided: {_hidden(secret_key)}")
         if secret_key not in self._accounts:
             self._accounts[secret_key] = await self.books.write(lambda tx: open_account(tx, secret_key))
@@ -53,7 +57,7 @@ class World:
 
 
 def open_account(tx: Tx, secret_key: str) -> str:
-    live = secret_key.startswith("sk_live_")
+    live = secret_key.startswith((STRIPE[1], MERCADO_PAGO[1]))
     tx.execute("INSERT OR IGNORE INTO accounts VALUES (?, ?, ?)", [secret_key, ids.new("acct", 16), live])
     return tx.execute("SELECT id FROM accounts WHERE secret_key = ?", [secret_key]).fetchone()["id"]
 

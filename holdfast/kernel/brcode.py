@@ -25,7 +25,7 @@ MAX_NAME, MAX_CITY, MAX_KEY, MAX_LOCATION = 25, 15, 77, 77
 MAX_VALUE = 99
 STATIC_TXID = re.compile(r"[a-zA-Z0-9]{1,25}")
 #: What a location may consist of: an address without its scheme.
-LOCATION = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.:/_~%-]*")
+LOCATION = re.compile(r"[a-zA-Z0-9.-]+(:[0-9]{1,5})?/[a-zA-Z0-9./_~%-]+")
 #: Fields that hold fields: accounts (26 to 51), additional data, and templates of others (80 to 99, Pix Automático's is one).
 NESTED = frozenset([*range(26, 52), 62, *range(80, 100)])
 

@@ -8,11 +8,13 @@ from holdfast.db.laws import Frozen, Moves, Permanent, Rule
 from holdfast.payments.states import DISPUTE, REFUND
 
 #: A refund that we ask for must fit into what is left: captured, less every refund that did not fail, less what a dispute holds.
-#: The payment's row is locked first, so that two at once are judged one after the other, whoever writes them and however.
+#: The payment's row is locked first, so that two at once are judged one after the other, whoever writes them and however. A
+#: transaction that looks at the past (REPEATABLE READ) would not see the other's after waiting for it: it may not judge.
 WITHIN_CAPTURED = """
   IF NEW.origin = 'requested' THEN
     PERFORM 1 FROM public.payments_payment WHERE id = NEW.payment_id AND merchant_id = NEW.merchant_id FOR NO KEY UPDATE;
-    IF NEW.currency IS DISTINCT FROM (SELECT currency FROM public.payments_payment WHERE id = NEW.payment_id)
+    IF current_setting('transaction_isolation') <> 'read committed'
+       OR NEW.currency IS DISTINCT FROM (SELECT currency FROM public.payments_payment WHERE id = NEW.payment_id)
        OR NEW.amount_minor > (SELECT captured_minor - disputed_minor FROM public.payments_payment WHERE id = NEW.payment_id)
           - (SELECT coalesce(sum(amount_minor), 0) FROM public.payments_refund
              WHERE payment_id = NEW.payment_id AND state <> 'failed') THEN
@@ -61,7 +63,7 @@ class Refund(TenantRow, DueRow):
                 name="payments_refund_within_captured",
                 when="BEFORE INSERT",
                 sql=WITHIN_CAPTURED,
-                message="a refund is within what was captured and is not refunded or disputed yet",
+                message="a refund is within what was captured and is not refunded or disputed yet, judged in READ COMMITTED",
             ),
             Frozen(
                 name="payments_refund_frozen",

@@ -13,6 +13,7 @@ class UnknownProvider(Refused):
 #: Imported on first use, so that a process that never asks Stripe does not load its SDK.
 ADAPTERS = {
     "stripe": "holdfast.providers.stripe.adapter:StripeAdapter",
+    "mercadopago": "holdfast.providers.mercadopago.adapter:MercadoPagoAdapter",
     "sandbox": "holdfast.providers.sandbox.adapter:SandboxAdapter",
     "pix": "holdfast.providers.pix.adapter:PixAdapter",
     "transfer": "holdfast.providers.transfer.adapter:TransferAdapter",

@@ -63,7 +63,7 @@ WORDS: dict[str, tuple[Promise, Promise]] = {
     "transfer": (gettext_lazy("Bank transfer"), gettext_lazy("You transfer the amount yourself. It takes a day or two.")),
 }
 #: Providers by the names that people know.
-NAMES = {"stripe": "Stripe", "mercadopago": "Mercado Pago", "pix": "Pix", "transfer": ""}
+NAMES = {"stripe": "Stripe", "mercadopago": "Mercado Pago", "pix": "", "transfer": ""}
 
 
 def ways(here: Shop, currency: str) -> list[Way]:
@@ -81,7 +81,8 @@ def ways(here: Shop, currency: str) -> list[Way]:
     found = []
     for name, method in pairs:
         label, hint = WORDS.get(method, (method.title(), ""))
-        shown = f"{label} ({NAMES.get(name, name.title())})" if often[method] > 1 else str(label)
+        owner = NAMES.get(name, name.title())
+        shown = f"{label} ({owner})" if often[method] > 1 and owner else str(label)
         found.append(Way(name, method, shown, str(hint)))
     return sorted(found, key=lambda way: [*WORDS].index(way.method) if way.method in WORDS else len(WORDS))
 

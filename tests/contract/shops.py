@@ -202,6 +202,8 @@ class Shop:
     has_webhooks: ClassVar[bool] = False
     #: Whether money can be given back through the adapter, and past us with the provider's own pages.
     has_refunds: ClassVar[bool] = True
+    #: Whether a refund carries our reference, so that wherever it is seen it is known for ours.
+    names_refunds: ClassVar[bool] = True
     has_dashboard: ClassVar[bool] = False
     #: Whether a refund may stay pending before it is done or fails, and may fail after it was done.
     has_slow_refunds: ClassVar[bool] = False

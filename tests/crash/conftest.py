@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.crash.world")
+pytest.register_assert_rewrite("tests.crash.world", "tests.crash.money_back", "tests.integration.moneyback")
 
 NUMBERS = itertools.count(1)
 

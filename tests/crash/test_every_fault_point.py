@@ -35,26 +35,12 @@ from holdfast.fulfilment import services as fulfilment
 from holdfast.kernel import faults
 from holdfast.providers import registry
 from tests import build
+from tests.crash import money_back  # noqa: F401 - its scenarios are registered
+from tests.crash.registry import REPEATED, SCENARIOS, reaches
 from tests.crash.world import LOST_REPLY, Plan, World
 from tests.integration import driving
 
 FLOWS = Path(holdfast.flows.__file__).parent
-Scenario = Callable[[World], Plan]
-SCENARIOS: dict[str, Scenario] = {}
-#: Steps of a client's request, which the client repeats with its key.
-REPEATED: set[str] = set()
-
-
-def reaches(*steps: str, by_client: bool = False) -> Callable[[Scenario], Scenario]:
-    def register(scenario: Scenario) -> Scenario:
-        for step in steps:
-            assert step not in SCENARIOS, f"{step} has two scenarios"
-            SCENARIOS[step] = scenario
-            if by_client:
-                REPEATED.add(step)
-        return scenario
-
-    return register
 
 
 # -- The declared points ----------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ HOUSE = Path(__file__).parents[2] / "holdfast" / "gateway"
 
 
 def test_gateway_imports_nothing_of_the_engine():
-    for path in HOUSE.glob("*.py"):
+    for path in HOUSE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []

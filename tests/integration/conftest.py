@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.crash.world")
+pytest.register_assert_rewrite("tests.crash.world", "tests.integration.moneyback")
 
 NUMBERS = itertools.count(1)
 #: The gateway is silent for longer than we wait.
@@ -30,7 +30,7 @@ def impatient(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from holdfast.providers import http
     from holdfast.providers.stripe import asking
 
-    ours = {"timeout_s": SILENT_S, "direct_latency_s": 0, "async_after_s": 600}
+    ours = {"timeout_s": SILENT_S, "direct_latency_s": 0, "async_after_s": 600, "refund_after_s": 600}
     usual = {name: value for name, value in gateway.control("GET", "/moods")["settings"].items() if name in ours}
     gateway.moods(settings=ours)
     monkeypatch.setattr(limits, "PROVIDER_READ_S", READ_S)

@@ -7,7 +7,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,7 @@ LANES = {
     "payments": "payments_payment",
     "orders": "orders_order",
     "fulfilments": "fulfilment_fulfilment",
+    "refunds": "payments_refund",
 }
 #: A hook that is not reached within this is a defect of the test, not a slow machine.
 PATIENCE_S = 20
@@ -245,6 +246,11 @@ class Picture:
     messages: list[str]
     fulfilments: list[str]
     cases: list[str]
+    #: Money that went back: (who asked, state, amount), and disputes as (state, amount, written off as lost).
+    refunds: list[tuple[str, str, int]] = field(default_factory=list)
+    disputes: list[tuple[str, int, int]] = field(default_factory=list)
+    #: Downloads and vouchers that have lost their validity.
+    revoked: int = 0
 
     def __str__(self) -> str:
         return json.dumps(asdict(self), indent=1)
@@ -281,4 +287,10 @@ def _picture(connection: psycopg.Connection[Any], order_id: UUID) -> Picture:
         messages=rows("SELECT topic FROM outbox_message WHERE order_id = %s ORDER BY topic"),
         fulfilments=rows("SELECT way || ' ' || state FROM fulfilment_fulfilment WHERE order_id = %s ORDER BY 1"),
         cases=rows("SELECT kind FROM cases_case WHERE order_id = %s ORDER BY kind"),
+        refunds=rows("SELECT origin, state, amount_minor FROM payments_refund WHERE order_id = %s ORDER BY id"),
+        disputes=rows("SELECT state, amount_minor, lost_minor FROM payments_dispute WHERE order_id = %s ORDER BY id"),
+        revoked=rows(
+            """SELECT count(*) FROM fulfilment_revocation r JOIN fulfilment_handover h ON h.id = r.handover_id
+               JOIN fulfilment_fulfilment f ON f.id = h.fulfilment_id WHERE f.order_id = %s"""
+        )[0],
     )

@@ -1,4 +1,5 @@
-"""Money that comes late, twice, or for something that was cancelled: honoured if the goods are there, else a case."""
+"""Money that comes late, twice, or for something that was cancelled: honoured if the goods are there, else it goes back by
+itself, with a case and a message."""
 
 from typing import Any
 
@@ -12,9 +13,12 @@ from tests import build
 from tests.crash.world import LEDGER, TOTAL, World
 from tests.integration import driving
 from tests.integration.driving import charged, sessions
+from tests.integration.moneyback import dispute, hear, money, refund, returned, settle_refund, take_late, told
 
 CLOSE = "POST /v1/checkout/sessions/{id}/expire"
+#: A refund that the provider declined: what came in is still the customer's.
 MONEY_AND_NO_SALE = {"customer_deposits": -TOTAL, "receivable:stripe": TOTAL}
+CAME_AND_WENT = [("capture", TOTAL), ("refund", TOTAL)]
 
 
 def window_over(world: World) -> None:
@@ -70,8 +74,8 @@ def test_silence_past_the_grace_returns_the_stock_and_late_money_is_honoured(wor
     assert (end.stock, end.reservations) == ([(9, 0)], ["committed"])
 
 
-def test_late_money_for_goods_that_are_gone_is_kept_and_becomes_a_case(world: World) -> None:
-    """S-17, S-19, S-31, R-H4: never paid without goods, never a log line only."""
+def test_late_money_for_goods_that_are_gone_goes_back_by_itself(world: World) -> None:
+    """S-17, S-19, S-31, R-H4: never paid without goods, never a log line only; the customer is told."""
     world.place()
     let_go_by_grace(world)
     leave_none(world)
@@ -79,10 +83,71 @@ def test_late_money_for_goods_that_are_gone_is_kept_and_becomes_a_case(world: Wo
     world.hear()
     world.recover()
     end = driving.picture(world.database, world.order_id)
-    assert (end.order, end.payments, end.ledger) == ("expired", [("captured", TOTAL)], MONEY_AND_NO_SALE)
+    went_back(world, end, "expired")
     assert (end.stock, end.reservations, end.fulfilments) == ([(0, 0)], ["expired"], [])
     assert case(world) == ("late_money", world.payment.pk.hex)
-    assert "order_paid" not in end.messages
+    assert end.messages == ["money_returned", "payment_unclear"]
+
+
+def test_a_merchant_may_want_no_late_money_at_all(world: World) -> None:
+    """R-D6: `late_money` = refund. The mug is still there, and all the same the money goes back."""
+    merchant_wants_late_money_refunded(world)
+    world.place()
+    let_go_by_grace(world)
+    world.pay()
+    world.hear()
+    world.recover()
+    end = driving.picture(world.database, world.order_id)
+    went_back(world, end, "expired")
+    assert (end.stock, end.reservations, end.fulfilments) == ([(10, 0)], ["expired"], [])
+    assert case(world) == ("late_money", world.payment.pk.hex)
+
+
+def test_late_money_that_the_provider_does_not_refund_stays_a_persons_case(world: World) -> None:
+    """R-D6, R-J2: the bank disputes a cent of it first, and until that is decided the provider refunds nothing."""
+    merchant_wants_late_money_refunded(world)
+    world.place()
+    let_go_by_grace(world)
+    world.pay()
+    hear(world)
+    assert driving.picture(world.database, world.order_id).refunds == [("requested", "intended", TOTAL)]
+    dispute(world, 1)
+    world.recover()
+    end = driving.picture(world.database, world.order_id)
+    assert (end.order, end.refunds) == ("expired", [("requested", "failed", TOTAL)])
+    assert end.ledger == {**MONEY_AND_NO_SALE, "disputed": 1, "receivable:stripe": TOTAL - 1}
+    assert (end.cases, money(world)) == (["dispute", "late_money", "refund_failed"], (TOTAL, 0, 1))
+    assert "money_returned" not in end.messages
+
+
+def test_late_money_whose_refund_bounces_can_be_refunded_by_a_person(world: World) -> None:
+    """R-D6, R-J2: surplus money is refunded by naming its payment."""
+    merchant_wants_late_money_refunded(world)
+    world.place()
+    let_go_by_grace(world)
+    world.pay()
+    world.hear()
+    world.recover()
+    settle_refund(world, "failed")
+    hear(world)
+    end = driving.picture(world.database, world.order_id)
+    assert (end.order, end.ledger, end.cases) == ("expired", MONEY_AND_NO_SALE, ["late_money", "refund_failed"])
+    assert told(refund(world, payment_id=world.payment_id)) == (201, "succeeded", TOTAL)
+    assert returned(world) == [(TOTAL, "failed"), (TOTAL, "succeeded")]
+    end = driving.picture(world.database, world.order_id)
+    assert (end.order, end.ledger, end.messages.count("money_returned")) == ("expired", {}, 2)
+
+
+def test_late_money_goes_back_although_the_provider_is_silent_at_first(world: World) -> None:
+    """S-30, S-04: asked again with its key; one refund."""
+    merchant_wants_late_money_refunded(world)
+    world.place()
+    let_go_by_grace(world)
+    world.pay()
+    world.gateway.mood_next("POST /v1/refunds", "reset_after", times=2)
+    world.hear()
+    world.recover()
+    went_back(world, driving.picture(world.database, world.order_id), "expired")
 
 
 def test_late_money_after_the_attempt_failed_is_a_payment_of_its_own(world: World) -> None:
@@ -92,11 +157,11 @@ def test_late_money_after_the_attempt_failed_is_a_payment_of_its_own(world: Worl
     expiry.work()
     dead = world.payment
     assert (dead.state, world.state) == ("expired", "expired")
-    pay_after_all(world)
+    late = pay_after_all(world)
     rows = world.rows("SELECT state, captured_minor, late_of_id, provider_id FROM payments_payment")
     assert sorted(rows, key=lambda row: row[1]) == [
         ("expired", 0, None, dead.provider_id),
-        ("captured", TOTAL, dead.pk, "pi_late"),
+        ("captured", TOTAL, dead.pk, late),
     ]
     assert (world.state, driving.picture(world.database, world.order_id).ledger) == ("paid", LEDGER)
 
@@ -109,18 +174,28 @@ def test_late_money_after_the_attempt_failed_and_the_goods_are_gone(world: World
     leave_none(world)
     pay_after_all(world)
     assert (world.state, driving.picture(world.database, world.order_id).ledger) == ("expired", MONEY_AND_NO_SALE)
-    assert case(world)[0] == "late_money"
+    world.recover()
+    end = driving.picture(world.database, world.order_id)
+    assert sorted(end.payments) == [("captured", TOTAL), ("expired", 0)]
+    assert (end.order, end.ledger, end.refunds) == ("expired", {}, [("requested", "succeeded", TOTAL)])
+    assert (case(world)[0], end.messages.count("money_returned")) == ("late_money", 1)
+    hear_refund(world)
 
 
-def test_money_after_cancellation_is_a_case_and_never_goods(world: World) -> None:
-    """R-D6: paid after cancellation is always refunded; until a person does it, the money stands apart."""
+def test_money_after_cancellation_goes_back_and_never_buys_goods(world: World) -> None:
+    """R-D6: paid after cancellation is always refunded, whatever the merchant does with late money."""
     world.place()
     cancel(world)
     assert (world.state, build.stock(world.shop)) == ("cancelled", (10, 0))
     pay_after_all(world)
     end = driving.picture(world.database, world.order_id)
     assert (end.order, end.ledger, end.stock, end.fulfilments) == ("cancelled", MONEY_AND_NO_SALE, [(10, 0)], [])
-    assert case(world)[0] == "late_money"
+    world.recover()
+    end = driving.picture(world.database, world.order_id)
+    assert (end.order, end.ledger, end.refunds) == ("cancelled", {}, [("requested", "succeeded", TOTAL)])
+    assert (end.stock, end.fulfilments, returned(world)) == ([(10, 0)], [], [(TOTAL, "succeeded")])
+    assert (case(world)[0], end.messages.count("money_returned")) == ("late_money", 1)
+    hear_refund(world)
 
 
 def test_cancelling_closes_the_page_first(world: World) -> None:
@@ -145,8 +220,9 @@ def test_a_customer_who_paid_while_we_cancelled_has_bought(world: World) -> None
     world.finish()
 
 
-def test_two_pages_paid_for_one_order_are_one_sale_and_one_case(world: World) -> None:
-    """R-D6, S-10: the first page could still be paid after the second was; the second capture is kept apart."""
+def test_two_pages_paid_for_one_order_are_one_sale_and_one_refund(world: World) -> None:
+    """R-D6, S-10: the first page could still be paid after the second was; the second capture goes back by itself, and the
+    winner's payment is never touched."""
     world.place()
     let_go_by_grace(world)
     first = world.payment
@@ -160,8 +236,15 @@ def test_two_pages_paid_for_one_order_are_one_sale_and_one_case(world: World) ->
     assert charged(world.shop, world.gateway) == sorted([(first.pk.hex, TOTAL), (second.pk.hex, TOTAL)])
     end = driving.picture(world.database, world.order_id)
     assert (end.order, end.payments) == ("partially_fulfilled", [("captured", TOTAL), ("captured", TOTAL)])
-    assert end.ledger == {**LEDGER, "receivable:stripe": 2 * TOTAL, "customer_deposits": -TOTAL}
+    assert (end.ledger, end.facts) == (LEDGER, [("capture", TOTAL), ("capture", TOTAL), ("refund", TOTAL)])
     assert (end.stock, end.messages.count("order_paid"), end.cases) == ([(9, 0)], 1, ["double_money"])
+    assert (end.refunds, end.messages.count("money_returned")) == ([("requested", "succeeded", TOTAL)], 1)
+    kept, surplus = sorted((build.payment(world.shop, row.pk) for row in (first, second)), key=lambda row: row.refunded_minor)
+    assert (kept.refunded_minor, kept.surplus_at) == (0, None)
+    assert (surplus.refunded_minor, surplus.surplus_at is None) == (TOTAL, False)
+    # The order's own money can still be refunded, once.
+    assert told(refund(world)) == (201, "succeeded", TOTAL)
+    assert (world.state, driving.picture(world.database, world.order_id).ledger) == ("cancelled_with_refund", {})
 
 
 def test_the_other_page_is_closed_once_one_is_paid(world: World) -> None:
@@ -226,12 +309,32 @@ def leave_none(world: World) -> None:
     assert build.stock(world.shop) == (0, 0)
 
 
-def pay_after_all(world: World) -> None:
+def pay_after_all(world: World) -> str:
     """The provider took the money although it had said that it could not (a bank's late word). Told twice, by two events."""
-    template = driving.paid_event(world)
-    driving.receive(world.database, world.shop, template)
-    driving.receive(world.database, world.shop, driving.altered(template))
+    late = take_late(world)
     _apply_events()
+    return late
+
+
+def merchant_wants_late_money_refunded(world: World) -> None:
+    with world.database.as_owner() as connection:
+        connection.execute("UPDATE merchants_merchant SET late_money = 'refund' WHERE id = %s", [world.shop.id])
+
+
+def went_back(world: World, end: driving.Picture, order: str) -> None:
+    """All of it came and went: nothing is left in the ledger, one refund, one message, one case."""
+    assert (end.order, end.payments, end.facts, end.ledger) == (order, [("captured", TOTAL)], CAME_AND_WENT, {})
+    assert (end.refunds, returned(world)) == ([("requested", "succeeded", TOTAL)], [(TOTAL, "succeeded")])
+    assert (end.messages.count("money_returned"), "order_paid" in end.messages) == (1, False)
+    assert money(world) == (TOTAL, TOTAL, 0)
+    hear_refund(world)
+
+
+def hear_refund(world: World) -> None:
+    """The refund's own events say nothing new."""
+    before = driving.picture(world.database, world.order_id)
+    hear(world, "refund.created", "charge.refunded")
+    assert driving.picture(world.database, world.order_id) == before
 
 
 def _apply_events() -> None:

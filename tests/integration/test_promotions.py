@@ -17,6 +17,7 @@ from holdfast.promotions.services import TooManyTries, UsedUp
 from tests import build
 from tests.crash.world import World
 from tests.integration import driving
+from tests.integration.moneyback import take_late
 
 TEN = {"kind": "percent", "basis_points": 1000}
 
@@ -117,17 +118,18 @@ def test_another_attempt_is_refused_when_somebody_else_took_the_last_use(world: 
     assert (counters(world), redemptions(world), world.state) == ((1, 0), ["released", "reserved"], "expired")
 
 
-def test_late_money_takes_the_code_again_or_becomes_a_case(world: World) -> None:
+def test_late_money_takes_the_code_again_or_goes_back(world: World) -> None:
     announce(world, "TEN", total_limit=1)
     place(world)
     expire(world, closing=False)
     late, payment = world.order_id, world.payment_id
     place(world, email="bob@example.com")
     world.order_id, world.payment_id = late, payment
-    driving.receive(world.database, world.shop, driving.paid_event(world))
-    build.work()
+    take_late(world)
+    world.recover()
     end = driving.picture(world.database, late)
-    assert (end.order, end.cases) == ("expired", ["late_money"])
+    assert (end.order, end.cases, end.ledger) == ("expired", ["late_money"], {})
+    assert end.refunds == [("requested", "succeeded", 1125 + 490)]
     assert (counters(world), redemptions(world)) == ((1, 0), ["released", "reserved"])
 
 
@@ -145,9 +147,10 @@ def test_late_money_whose_goods_are_gone_lets_go_of_the_code(world: World) -> No
     place(world)
     expire(world, closing=False)
     build.check_out(world.shop, build.basket(world.shop, MUG=10))
-    driving.receive(world.database, world.shop, driving.paid_event(world))
-    build.work()
-    assert driving.picture(world.database, world.order_id).cases == ["late_money"]
+    take_late(world)
+    world.recover()
+    end = driving.picture(world.database, world.order_id)
+    assert (end.cases, end.ledger, end.refunds) == (["late_money"], {}, [("requested", "succeeded", 1125 + 490)])
     assert (counters(world), redemptions(world)) == ((0, 0), ["released"])
 
 

@@ -110,7 +110,7 @@ def _(rows: Rows) -> Columns:
         "id": new_id() if known else rows.merchant_id,
         "slug": unique(), "name": "Shop", "country": "DE", "time_zone": "Europe/Berlin", "currency": "EUR", "locale": "en",
         "email_from": "", "brand": Jsonb({}), "tax_rates": Jsonb([]), "prices_include_tax": True, "shipping_minor": Jsonb({}),
-        "price_honoured_s": 3600, "payment_window_s": 1860,
+        "price_honoured_s": 3600, "payment_window_s": 1860, "late_money": "honour",
     }  # fmt: skip
 
 
@@ -139,7 +139,10 @@ def _(rows: Rows) -> Columns:
 
 @build("merchants_account")
 def _(rows: Rows) -> Columns:
-    return {"provider": "stripe", "mode": "test", "name": "", "sealed": b"sealed", "enabled": True, "created_at": AT}
+    return {
+        "provider": "stripe", "mode": "test", "name": "", "sealed": b"sealed", "capture": "automatic", "enabled": True,
+        "books_until": None, "created_at": AT, "due_at": None, "attempts": 0,
+    }  # fmt: skip
 
 
 @build("customers_contact")
@@ -221,6 +224,13 @@ def _(rows: Rows) -> Columns:
     }  # fmt: skip
 
 
+@build("orders_adjustment")
+def _(rows: Rows) -> Columns:
+    return {
+        "order_id": the("orders_order"), "payment_id": new_id(), "amount_minor": -250, "cause": "less was captured", "at": AT,
+    }  # fmt: skip
+
+
 @build("inventory_reservation")
 def _(rows: Rows) -> Columns:
     return {
@@ -263,16 +273,36 @@ def _(rows: Rows) -> Columns:
     return {
         "order_id": the("orders_order"), "account_id": the("merchants_account"), "provider": "stripe",
         "provider_id": unique(), "amount_minor": 1250, "currency": "EUR", "capture": "automatic", "state": "captured",
-        "moved": moved(), "raw_status": "", "captured_minor": 1250, "refunded_minor": 0, "metadata_sha256": SHA, "pay_url": "",
-        "expires_at": LATER, "superseded_at": None, "late_of_id": None, "last_asked_at": None, "created_at": AT,
+        "moved": moved(), "raw_status": "", "captured_minor": 1250, "refunded_minor": 0, "disputed_minor": 0,
+        "metadata_sha256": SHA, "method": "card", "pay_url": "", "show": Jsonb({}), "expires_at": LATER,
+        "superseded_at": None, "surplus_at": None, "late_of_id": None, "last_asked_at": None, "created_at": AT,
         "due_at": None, "attempts": 0,
+    }  # fmt: skip
+
+
+@build("payments_refund")
+def _(rows: Rows) -> Columns:
+    return {
+        "order_id": the("orders_order"), "payment_id": new("payments_payment"), "account_id": the("merchants_account"),
+        "provider_id": None, "origin": "requested", "amount_minor": 250, "currency": "EUR", "state": "intended", "moved": moved(),
+        "reason": "", "lines": Jsonb([]), "requested_by": "ada", "error": "", "created_at": AT, "succeeded_at": None,
+        "due_at": LATER, "attempts": 0,
+    }  # fmt: skip
+
+
+@build("payments_dispute")
+def _(rows: Rows) -> Columns:
+    return {
+        "order_id": the("orders_order"), "payment_id": the("payments_payment"), "account_id": the("merchants_account"),
+        "provider_id": unique(), "amount_minor": 1250, "currency": "EUR", "state": "open", "moved": moved(), "reason": "",
+        "evidence_due_at": LATER, "lost_minor": 0, "created_at": AT,
     }  # fmt: skip
 
 
 @build("payments_operation")
 def _(rows: Rows) -> Columns:
     return {
-        "payment_id": the("payments_payment"), "kind": "open", "key": unique(), "request_id": new_id(),
+        "payment_id": the("payments_payment"), "refund_id": None, "kind": "open", "key": unique(), "request_id": new_id(),
         "request_sha256": SHA, "state": "intended", "error": "", "intended_at": AT, "answered_at": None, "due_at": LATER,
         "attempts": 0,
     }  # fmt: skip
@@ -334,6 +364,16 @@ def _(rows: Rows) -> Columns:
         "fulfilment_id": the("fulfilment_fulfilment"), "order_line_id": the("orders_orderline"),
         "unit": 1 + secrets.randbelow(10**6), "quantity": 1, "code": unique(), "tracking": Jsonb({}), "at": AT,
     }  # fmt: skip
+
+
+@build("fulfilment_withdrawal")
+def _(rows: Rows) -> Columns:
+    return {"order_line_id": the("orders_orderline"), "quantity": 1, "cause": new_id(), "at": AT}
+
+
+@build("fulfilment_revocation")
+def _(rows: Rows) -> Columns:
+    return {"handover_id": new("fulfilment_handover"), "cause": "the money went back", "at": AT}
 
 
 @build("inbox_event")

@@ -214,6 +214,16 @@ def _(rows: Rows) -> None:
     rows.insert("merchants_account", window_s=59)
 
 
+@breaks("merchant_late_money")
+def _(rows: Rows) -> None:
+    rows.insert("merchants_merchant", late_money="keep")
+
+
+@breaks("merchants_account_capture")
+def _(rows: Rows) -> None:
+    rows.insert("merchants_account", capture="later")
+
+
 # Stock: availability, whoever writes (R-H3, S-14).
 
 
@@ -358,6 +368,16 @@ def _(rows: Rows) -> None:
     rows.insert("orders_orderline", total_minor=-1)
 
 
+@breaks("orders_adjusted_once")
+def _(rows: Rows) -> None:
+    twice(rows, "orders_adjustment", payment_id=new_id())
+
+
+@breaks("orders_adjustment_lowers")
+def _(rows: Rows) -> None:
+    rows.insert("orders_adjustment", amount_minor=0)
+
+
 # Payments: one in flight, known by the provider's id once, amounts (R-D1).
 
 
@@ -389,6 +409,8 @@ def _(rows: Rows) -> None:
 
 @breaks("payments_refunded_within")
 def _(rows: Rows) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation), rows.connection.transaction():
+        rows.insert("payments_payment", disputed_minor=-1)
     rows.insert("payments_payment", refunded_minor=-1)
 
 
@@ -410,6 +432,36 @@ def _(rows: Rows) -> None:
 @breaks("payments_fact_amount")
 def _(rows: Rows) -> None:
     rows.insert("payments_fact", amount_minor=0)
+
+
+# Money back: known by the provider's id once, no more than came in (R-J1; what is left: test_refunds_within_captured).
+
+
+@breaks("payments_refund_provider_id")
+def _(rows: Rows) -> None:
+    twice(rows, "payments_refund", provider_id="re_1")
+
+
+@breaks("payments_refund_amount_positive")
+def _(rows: Rows) -> None:
+    rows.insert("payments_refund", amount_minor=0)
+
+
+@breaks("payments_refund_within_captured")
+def _(rows: Rows) -> None:
+    rows.insert("payments_refund", amount_minor=1251)
+
+
+@breaks("payments_dispute_provider_id")
+def _(rows: Rows) -> None:
+    twice(rows, "payments_dispute", provider_id="dp_1")
+
+
+@breaks("payments_dispute_amounts")
+def _(rows: Rows) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation), rows.connection.transaction():
+        rows.insert("payments_dispute", lost_minor=-1)
+    rows.insert("payments_dispute", amount_minor=0)
 
 
 # The journal (R-S1); what it does at commit is in test_journal.
@@ -456,6 +508,21 @@ def _(rows: Rows) -> None:
 @breaks("fulfilment_handover_quantity")
 def _(rows: Rows) -> None:
     rows.insert("fulfilment_handover", quantity=0)
+
+
+@breaks("fulfilment_withdrawn_once")
+def _(rows: Rows) -> None:
+    twice(rows, "fulfilment_withdrawal", cause=rows.first["payments_refund"])
+
+
+@breaks("fulfilment_withdrawal_quantity")
+def _(rows: Rows) -> None:
+    rows.insert("fulfilment_withdrawal", quantity=0)
+
+
+@breaks("fulfilment_revoked_once")
+def _(rows: Rows) -> None:
+    twice(rows, "fulfilment_revocation", handover_id=rows.first["fulfilment_handover"])
 
 
 # Events and keys: known once (R-F2, R-E1).

@@ -14,7 +14,7 @@ from holdfast.inventory.states import RESERVATION
 from holdfast.kernel.machine import Machine, pairs
 from holdfast.orders.states import ORDER, PAID
 from holdfast.outbox.states import MESSAGE
-from holdfast.payments.states import OPERATION, PAYMENT
+from holdfast.payments.states import DISPUTE, OPERATION, PAYMENT, REFUND
 from holdfast.promotions.states import REDEMPTION
 from holdfast.receipts.states import RECEIPT
 from tests.laws.refusals import NO_RIGHT, refused, unheld
@@ -31,6 +31,8 @@ MACHINES: dict[str, Machine] = {
     "orders_order": ORDER,
     "outbox_message": MESSAGE,
     "payments_payment": PAYMENT,
+    "payments_refund": REFUND,
+    "payments_dispute": DISPUTE,
     "payments_operation": OPERATION,
 }
 LAWS = {model._meta.db_table: law for model in apps.get_models() for law in model._meta.constraints if isinstance(law, Moves)}

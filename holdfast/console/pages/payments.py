@@ -28,7 +28,7 @@ def payments_list(desk: Desk, request: HttpRequest) -> View:
         lists.chosen(request, "state", "State", lists.words(sorted(PAYMENT.states))),
         lists.chosen(request, "provider", "Provider", lists.words(sorted(registry.ADAPTERS))),
     ]
-    word = request.GET.get("q", "").strip()
+    word = lists.asked(request)
     found = (
         Page(payments.named(word, account_ids=merchants.account_ids(), limit=limits.STAFF_PAGE))
         if word
@@ -78,6 +78,7 @@ def payment_page(desk: Desk, request: HttpRequest, key: str) -> View:
         ("Amount", show.amount(row.amount_minor, row.currency)),
         ("Captured", show.amount(row.captured_minor, row.currency)),
         ("Refunded", show.amount(row.refunded_minor, row.currency)),
+        ("Disputed", show.amount(row.disputed_minor, row.currency)),
         ("Capture", Cell(row.capture)),
         ("Began", show.time(row.created_at)),
         ("Expires", show.time(row.expires_at)),

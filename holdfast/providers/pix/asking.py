@@ -27,6 +27,9 @@ RENEW_BEFORE_S = 60.0
 #: For a bank that does not say how long its tokens live; the usual hour is far longer.
 USUAL_LIFE_S = 300.0
 
+#: Otherwise threads that ask for an account at once would each make a line, and each line would fetch a token.
+_MAKING = threading.Lock()
+
 
 class Refusal(Exception):
     """The bank understood and said no. `problem` is the last word of its `type` (`CobOperacaoInvalida`), empty where the answer
@@ -89,7 +92,8 @@ def line_of(account: AccountHandle) -> "Line":
     texts = [said.get(name) or "" for name in ("certificate", "private_key", "ca")]
     if not all(isinstance(text, str) for text in texts):
         raise NotSent("The certificate, private key or CA of this account is not PEM text.")
-    return _line(said["client_id"], said["client_secret"], said["api_base"].rstrip("/"), said["token_url"], *texts)
+    with _MAKING:
+        return _line(said["client_id"], said["client_secret"], said["api_base"].rstrip("/"), said["token_url"], *texts)
 
 
 @lru_cache(maxsize=LINES)

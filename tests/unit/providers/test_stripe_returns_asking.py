@@ -162,6 +162,12 @@ def test_a_refusal_that_cannot_be_looked_up_stays_unknown(stripe_says, look):
         refund()
 
 
+def test_money_that_this_key_does_not_know_may_have_been_returned_under_another(stripe_says):
+    stripe_says(refused(404, code="resource_missing"), listed())
+    with pytest.raises(Unknown, match="does not show pi_1"):
+        refund()
+
+
 def test_a_search_for_a_refund_reads_every_page_and_does_not_go_on_for_ever(stripe_says, monkeypatch):
     others = [MADE | {"id": f"re_{n}", "metadata": {}} for n in range(2)]
     ask = {"wanted": WANTED, "provider_id": None, "account": HANDLE}
