@@ -84,7 +84,7 @@ class Desk:
         recovery.work_operations()
 
     def mails(self) -> list[str]:
-        return [letter.body for letter in mail.outbox]
+        return [str(letter.body) for letter in mail.outbox]
 
     def cases(self) -> list[tuple[str, str]]:
         return self.world.database.rows("SELECT kind, state FROM cases_case WHERE merchant_id = %s ORDER BY id", self.shop.id)

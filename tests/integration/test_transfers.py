@@ -358,6 +358,7 @@ def test_two_parts_of_which_the_last_was_late_are_late(desk: Desk) -> None:
     order_id, payment_id = desk.order()
     in_time = desk.today
     desk.bring(("T1", "20.00", named(payment_id), "EUR", in_time))
+    build.work()
     late(desk, order_id=order_id)
     desk.bring(("T2", "6.40", named(payment_id), "EUR", desk.today + timedelta(days=1)))
     assert (desk.state(order_id), desk.cases()) == ("payment_failed", [("underpaid", "resolved"), ("late_money", "open")])
