@@ -8,14 +8,14 @@ from holdfast.db.laws import AppendOnly, Frozen, Grows, Moves, Permanent, Rule
 from holdfast.receipts.states import RECEIPT
 
 #: An allocation is within what is left of its receipt, in its account and its currency. The receipt's row is locked first, so
-#: that two at once are judged one after the other.
+#: that two at once are judged one after the other; it is asked after the foreign keys.
 WITHIN_RECEIPT = """
   PERFORM 1 FROM public.receipts_receipt WHERE id = NEW.receipt_id AND merchant_id = NEW.merchant_id FOR NO KEY UPDATE;
   IF NOT EXISTS (SELECT 1 FROM public.receipts_receipt r JOIN public.payments_payment p ON p.id = NEW.payment_id
                  WHERE r.id = NEW.receipt_id AND r.state IN ('unmatched', 'matched', 'excess')
                    AND (r.account_id, r.currency) = (p.account_id, p.currency)
-                   AND NEW.amount_minor <= r.amount_minor - r.returned_minor
-                     - (SELECT coalesce(sum(amount_minor), 0) FROM public.receipts_allocation WHERE receipt_id = r.id)) THEN
+                   AND r.amount_minor - r.returned_minor
+                     >= (SELECT sum(amount_minor) FROM public.receipts_allocation WHERE receipt_id = r.id)) THEN
     {refuse}
   END IF;
   RETURN NEW;
@@ -108,7 +108,7 @@ class Allocation(TenantRow):
             models.CheckConstraint(name="receipts_allocation_positive", condition=Q(amount_minor__gt=0)),
             Rule(
                 name="receipts_allocation_within",
-                when="BEFORE INSERT",
+                when="AFTER INSERT",
                 sql=WITHIN_RECEIPT,
                 message="an allocation is within what is left of its receipt, in its account and currency",
             ),

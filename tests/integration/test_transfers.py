@@ -1,111 +1,28 @@
 """Bank transfers from end to end: what came in, what it paid, what the ledger says of each cent (R-D5, R-D6, S-35)."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.core import mail
 
 from holdfast.db.tenancy import reading
-from holdfast.flows import entries, expiry, payouts, recovery, refunds, setup, statements
-from holdfast.kernel import ids, limits
+from holdfast.flows import entries, expiry, payouts, recovery, statements
+from holdfast.kernel import limits
 from holdfast.ledger import queries as ledger
 from holdfast.providers.transfer import reference
 from holdfast.providers.transfer.statement import BadStatement
 from tests import build
 from tests.crash.world import World
 from tests.integration import driving
+from tests.integration.bank import PAID, TOTAL, Desk, named, open_desk, pay_out, refund
 
-BANK = {"holder": "Demo", "iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "bank": "Commerzbank", "currency": "EUR"}
-#: One mug, one book and shipping, in cents.
-TOTAL = 2640
-SOLD = {"sales": -1806, "shipping_income": -412, "tax_payable": -422}
-PAID = {"receivable:transfer": TOTAL, **SOLD}
 MAIL = "Still missing: "
-
-
-@dataclass
-class Desk:
-    """A shop that takes transfers, and its bank."""
-
-    world: World
-    account_id: UUID
-
-    @property
-    def shop(self) -> build.Shop:
-        return self.world.shop
-
-    def order(self) -> tuple[UUID, UUID]:
-        """An order of a mug and a book, to be paid by transfer."""
-        told = json.loads(build.check_out(self.shop, build.basket(self.shop, MUG=1, BOOK=1), provider="transfer").body)
-        return ids.parsed("ord", told["order"]["id"]), ids.parsed("pay", told["payment"]["id"])
-
-    def bring(self, *lines: tuple[Any, ...], by: str = "ada", **more: Any) -> list[str]:
-        """`(bank's id, amount, text[, currency[, day]])`; the outcomes."""
-        return [line.outcome for line in self.brought(*lines, by=by, **more).lines]
-
-    def brought(self, *lines: tuple[Any, ...], by: str = "ada", **more: Any) -> statements.Brought:
-        rows = ["id,date,amount,currency,payer,text"]
-        for bank_id, amount, text, *rest in lines:
-            currency, day = [*rest, *["EUR", self.today][len(rest) :]]
-            rows.append(f"{bank_id},{day},{amount},{currency},A Customer,{text}")
-        return statements.bring(merchant_id=self.shop.id, format="csv", content="\n".join(rows), by=by, now=build.now(), **more)
-
-    @property
-    def today(self) -> date:
-        return build.now().date()
-
-    def enter(self, amount_minor: int, text: str = "", *, by: str = "ada", key: str = "", **more: Any) -> dict[str, Any]:
-        entry = entries.Entry(**{"amount_minor": amount_minor, "currency": "EUR", "paid_on": self.today, "text": text, **more})
-        answer = entries.enter(merchant_id=self.shop.id, entry=entry, by=by, use=self.use(key), now=build.now())
-        told: dict[str, Any] = json.loads(answer.body)["transfer"]
-        return told
-
-    def decide(self, what: Callable[..., Any], transfer: str, *, by: str = "bob", key: str = "", **more: Any) -> dict[str, Any]:
-        receipt_id = ids.parsed("trf", transfer)
-        answer = what(merchant_id=self.shop.id, receipt_id=receipt_id, by=by, use=self.use(key), now=build.now(), **more)
-        told: dict[str, Any] = json.loads(answer.body)["transfer"]
-        return told
-
-    def use(self, key: str = "") -> Any:
-        return build.use(key, scope="secret:desk")
-
-    def ledger(self) -> dict[str, int]:
-        """Debits minus credits by account, of the whole shop, without those that are even."""
-        rows = self.world.database.rows(
-            "SELECT account, sum(debit_minor - credit_minor) FROM ledger_posting WHERE merchant_id = %s GROUP BY 1", self.shop.id
-        )
-        return {account: int(net) for account, net in rows if net}
-
-    def mails(self) -> list[str]:
-        return [letter.body for letter in mail.outbox]
-
-    def cases(self) -> list[tuple[str, str]]:
-        return self.world.database.rows("SELECT kind, state FROM cases_case WHERE merchant_id = %s ORDER BY id", self.shop.id)
-
-    def states(self) -> list[str]:
-        told = "SELECT state FROM receipts_receipt WHERE merchant_id = %s ORDER BY id"
-        return [row[0] for row in self.world.database.rows(told, self.shop.id)]
-
-    def payment(self, payment_id: UUID) -> Any:
-        return build.payment(self.shop, payment_id)
-
-    def state(self, order_id: UUID) -> str:
-        return build.order(self.shop, order_id).state
 
 
 @pytest.fixture
 def desk(world: World) -> Desk:
-    account = setup.open_account(merchant_id=world.shop.id, provider="transfer", mode="test", credentials=BANK, now=build.now())
-    return Desk(world, account.pk)
-
-
-def named(payment_id: UUID) -> str:
-    return reference.grouped(reference.of(payment_id))
+    return open_desk(world)
 
 
 def late(desk: Desk, *, order_id: UUID) -> None:
@@ -319,12 +236,12 @@ def test_money_that_is_no_customers_leaves_the_ledger_by_a_named_person(desk: De
 
 def test_only_a_payment_by_transfer_takes_a_transfer(desk: Desk) -> None:
     """R-D5: a payment of another account is never paid by this one."""
-    _, by_card = build.buy(desk.shop, MUG=1)
+    card_order, by_card = build.buy(desk.shop, MUG=1)
     (line,) = desk.brought(("T1", "17.40", "card")).lines
     with pytest.raises(entries.NoSuchTransferPayment):
         desk.decide(entries.attach, line.transfer, payment_id=by_card)
     assert desk.payment(by_card).captured_minor == 0
-    build.work()
+    expiry.cancel(merchant_id=desk.shop.id, order_id=card_order, actor="shopper", now=build.now())
 
 
 # -- Entered by people ------------------------------------------------------------------------------------------------
@@ -376,7 +293,7 @@ def test_an_entry_that_did_not_come_in_never_counted(desk: Desk, monkeypatch: py
 
 
 def test_what_a_person_entered_the_statement_recognises(desk: Desk) -> None:
-    order_id, payment_id = desk.order()
+    _, payment_id = desk.order()
     desk.enter(TOTAL, named(payment_id))
     assert desk.bring(("T1", "26.40", named(payment_id))) == ["recognised"]
     assert desk.bring(("T1", "26.40", named(payment_id))) == ["known"]
@@ -432,7 +349,7 @@ def test_paid_too_late_follows_the_policy(desk: Desk) -> None:
     assert desk.bring(("T1", "26.40", named(payment_id), "EUR", too_late)) == ["allocated"]
     assert (desk.state(order_id), desk.cases()) == ("payment_failed", [("late_money", "open")])
     assert desk.ledger() == {"receivable:transfer": TOTAL, "customer_deposits": -TOTAL}
-    recovery.work_operations()
+    desk.recover()
     assert desk.world.database.rows("SELECT state, amount_minor FROM payments_refund") == [("pending", TOTAL)]
 
 
@@ -441,10 +358,11 @@ def test_two_parts_of_which_the_last_was_late_are_late(desk: Desk) -> None:
     order_id, payment_id = desk.order()
     in_time = desk.today
     desk.bring(("T1", "20.00", named(payment_id), "EUR", in_time))
+    build.work()
     late(desk, order_id=order_id)
     desk.bring(("T2", "6.40", named(payment_id), "EUR", desk.today + timedelta(days=1)))
     assert (desk.state(order_id), desk.cases()) == ("payment_failed", [("underpaid", "resolved"), ("late_money", "open")])
-    recovery.work_operations()
+    desk.recover()
 
 
 def test_late_money_is_honoured_by_default(desk: Desk) -> None:
@@ -455,30 +373,6 @@ def test_late_money_is_honoured_by_default(desk: Desk) -> None:
 
 
 # -- Back -------------------------------------------------------------------------------------------------------------
-
-
-def refund(desk: Desk, order_id: UUID, amount_minor: int) -> UUID:
-    ask = refunds.Ask(amount_minor=amount_minor)
-    more: dict[str, Any] = {"merchant_id": desk.shop.id, "order_id": order_id, "actor": "merchant", "now": build.now()}
-    told = json.loads(refunds.refund(ask=ask, use=desk.use(), **more).body)["refund"]
-    assert told["state"] == "pending"
-    return ids.parsed("ref", told["id"])
-
-
-def pay_out(desk: Desk, order_id: UUID, refund_id: UUID, *, paid: bool = True, key: str = "") -> dict[str, Any]:
-    answer = payouts.record(
-        merchant_id=desk.shop.id,
-        order_id=order_id,
-        refund_id=refund_id,
-        paid=paid,
-        paid_on=desk.today,
-        note="",
-        by="ada",
-        use=desk.use(key),
-        now=build.now(),
-    )
-    told: dict[str, Any] = json.loads(answer.body)["refund"]
-    return told
 
 
 def test_a_refund_is_pending_until_a_person_says_that_it_was_paid_out(desk: Desk) -> None:

@@ -336,6 +336,22 @@ def _(rows: Rows) -> Columns:
     }  # fmt: skip
 
 
+@build("receipts_receipt")
+def _(rows: Rows) -> Columns:
+    return {
+        "account_id": the("merchants_account"), "source": "operator", "bank_id": unique(), "amount_minor": 1250,
+        "currency": "EUR", "paid_at": AT, "payer": "Ada", "text": "RF", "entered_by": "ada", "confirmed_by": None,
+        "payment_id": None, "state": "unmatched", "moved": moved(), "returned_minor": 0, "created_at": AT,
+    }  # fmt: skip
+
+
+@build("receipts_allocation")
+def _(rows: Rows) -> Columns:
+    return {
+        "receipt_id": new("receipts_receipt"), "payment_id": the("payments_payment"), "amount_minor": 1250, "at": AT,
+    }  # fmt: skip
+
+
 @build("fulfilment_fulfilment")
 def _(rows: Rows) -> Columns:
     first = "fulfilment_fulfilment" not in rows.first

@@ -166,6 +166,54 @@ def _(rows: Rows) -> None:
     rows.insert("merchants_membership", role="owner")
 
 
+# Transfers: a line of the bank's once, two different people, and no more spent than came in (R-D5).
+
+
+@breaks("receipts_bank_id")
+def _(rows: Rows) -> None:
+    twice(rows, "receipts_receipt", bank_id="FITID-1")
+
+
+@breaks("receipts_amount_positive")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_receipt", amount_minor=0)
+
+
+@breaks("receipts_returned_within")
+def _(rows: Rows) -> None:
+    rows.update("receipts_receipt", rows.insert("receipts_receipt"), returned_minor=1251)
+
+
+@breaks("receipts_two_people")
+def _(rows: Rows) -> None:
+    rows.update("receipts_receipt", rows.insert("receipts_receipt", entered_by="Ada"), confirmed_by="ADA")
+
+
+@breaks("receipts_statement_has_id")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_receipt", source="statement", bank_id=None)
+
+
+@breaks("receipts_allocated_once")
+def _(rows: Rows) -> None:
+    twice(rows, "receipts_allocation", receipt_id=rows.insert("receipts_receipt"), amount_minor=1)
+
+
+@breaks("receipts_allocation_positive")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_allocation", amount_minor=0)
+
+
+@breaks("receipts_allocation_within")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_allocation", receipt_id=rows.insert("receipts_receipt", returned_minor=1))
+
+
+@breaks("merchants_account_window")
+def _(rows: Rows) -> None:
+    rows.insert("merchants_account", window_s=59)
+
+
 @breaks("merchant_late_money")
 def _(rows: Rows) -> None:
     rows.insert("merchants_merchant", late_money="keep")

@@ -130,6 +130,13 @@ class House(Rows):
         wanted = {"order_id": self["paid"], "payment_id": self["paid payment"], "state": "lost", **changes}
         return self.insert("payments_dispute", **wanted)
 
+    def receipt(self) -> Any:
+        """Money that came into the bank account, with its entry and without its case."""
+        receipt_id = self.insert("receipts_receipt")
+        cause = receipt_id.hex
+        self.entry("receipt", 1250, "receivable:transfer", "unapplied_funds", order_id=None, payment_id=None, cause=cause)
+        return receipt_id
+
     def late(self, order: str, amount: int, credit: str = DEPOSITS, **changes: Any) -> Any:
         """Money that came beside the attempt, with its fact and its entry."""
         payment_id = self.insert("payments_payment", order_id=self[order], captured_minor=amount, **changes)
@@ -226,6 +233,38 @@ def _(house: House) -> None:
 def _(house: House) -> None:
     with held(house):
         house.dispute(lost_minor=1)
+
+
+@breaks("receipts_are_within")
+def _(house: House) -> None:
+    with held(house):
+        receipt_id = house.receipt()
+        house.update("receipts_receipt", receipt_id, state="returned", moved=moved())
+
+
+@breaks("receipts_are_decided")
+def _(house: House) -> None:
+    with held(house):
+        house.receipt()
+
+
+@breaks("transfers_are_paid_by_receipts")
+def _(house: House) -> None:
+    with held(house):
+        receipt_id = house.receipt()
+        house.insert("receipts_allocation", receipt_id=receipt_id, payment_id=house["paid payment"])
+        house.entry(
+            "receipt_allocated", 1250, "unapplied_funds", "receivable:transfer", order_id=None, payment_id=None,
+            cause=f"{receipt_id.hex}:{new_id().hex}",
+        )  # fmt: skip
+        house.update("receipts_receipt", receipt_id, state="allocated", moved=moved())
+
+
+@breaks("receipts_are_in_the_ledger")
+def _(house: House) -> None:
+    with held(house):
+        receipt_id = house.insert("receipts_receipt")
+        house.insert("cases_case", kind="unplaced_money", cause=receipt_id.hex, order_id=None, payment_id=None)
 
 
 @breaks("deposits_are_explained")
