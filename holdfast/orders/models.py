@@ -7,7 +7,6 @@ from holdfast.db.fields import CurrencyField, DueRow, MinorField, TenantKey, Ten
 from holdfast.db.laws import AppendOnly, Frozen, Moves, Permanent, Rule
 from holdfast.orders.states import ORDER
 
-
 #: An order has the lines that were accepted with it, and gets no other ones later, whoever writes.
 OF_SNAPSHOT = """
   IF NEW.position < 1
