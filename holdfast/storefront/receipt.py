@@ -69,6 +69,7 @@ WORDS: dict[str, tuple[Promise, Promise]] = {
         gettext_lazy("Thank you. Your order is paid"),
         gettext_lazy("We are packing your parcel and write to you when it is on its way."),
     ),
+    "here": (gettext_lazy("Thank you. Your order is complete"), gettext_lazy("Everything you bought stands on this page.")),
     "done": (gettext_lazy("Thank you. Everything is on its way to you"), gettext_lazy("Your order is complete.")),
     "cancelled": (gettext_lazy("This order was cancelled"), gettext_lazy("Nothing will be taken from you.")),
     "refunded": (
@@ -152,7 +153,7 @@ def _mood(
         return status
     if status == "paid":
         if parts and all(row.state == "done" for row in parts):
-            return "done"
+            return "done" if any(row.way == "shipment" for row in parts) else "here"
         return "packing" if any(row.way == "shipment" and row.state != "done" for row in parts) else "paid"
     if status == "failed":
         if action == "wait":

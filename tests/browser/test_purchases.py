@@ -61,7 +61,7 @@ def test_a_download_is_bought_without_an_address(shopper: Shopper) -> None:
         shopper.order(ships=False)
         shopper.pay()
         expect(shopper.page.get_by_role("heading", name="Your downloads")).to_be_visible()
-        shopper.sees("Thank you. Everything is on its way to you")
+        shopper.sees("Thank you. Your order is complete")
         assert CODE.match(shopper.page.locator(".ticket strong").inner_text())
         shopper.photograph("downloads")
         assert shopper.newest_order()["state"] == "fulfilled"
@@ -108,7 +108,7 @@ def test_a_tab_closed_before_returning_loses_nothing(shopper: Shopper) -> None:
     shopper.page = shopper.new_tab()
     shopper.go("/orders")
     shopper.page.get_by_role("link", name=re.compile("^Order ")).first.click()
-    shopper.sees("Thank you. Everything is on its way to you")
+    shopper.sees("Thank you. Your order is complete")
     shopper.photograph("found-again")
 
 
@@ -198,5 +198,5 @@ def test_without_scripts_a_purchase_works_there_and_back(shopper: Shopper) -> No
     shopper.order(ships=False)
     shopper.pay()
     shopper.photograph("back")
-    shopper.sees("Thank you. Everything is on its way to you")
+    shopper.sees("Thank you. Your order is complete")
     expect(shopper.page.locator(".ticket")).to_have_count(3)
