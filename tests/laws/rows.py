@@ -213,7 +213,8 @@ def _(rows: Rows) -> Columns:
     return {
         "number": unique(12), "token_sha256": unique(64), "cart_id": locked_cart,
         "external_id": None, "customer_id": None, "contact_id": the("customers_contact"), "state": "payment_pending",
-        "moved": moved(), "currency": "EUR", "total_minor": 1250, "snapshot": Jsonb({"totals": TOTALS, "lines": ACCEPTED}), "quote_sha256": SHA,
+        "moved": moved(), "currency": "EUR", "total_minor": 1250, "quote_sha256": SHA,
+        "snapshot": Jsonb({"totals": TOTALS, "lines": ACCEPTED}),
         "placed_at": AT, "expires_at": LATER, "paid_at": None, "due_at": LATER, "attempts": 0,
     }  # fmt: skip
 
