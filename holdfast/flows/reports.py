@@ -31,6 +31,8 @@ __all__ = ["Applied", "Arrival", "Early", "NoSuchPayment", "NotOurs", "apply", "
 
 #: What naming and recording may tell of a report instead of having applied it.
 Unplaced = NoSuchPayment | NotOurs | Early
+#: Whose a report is: an attempt, or what else became of it.
+Named = Payment | Applied | Unplaced
 #: Kinds that speak of money which has to be known before.
 ABOUT_MONEY = REFUND_KINDS | DISPUTE_KINDS | {Kind.FEE}
 
@@ -76,7 +78,7 @@ def record_all(
     said = [[*_opened_up(arrival)] for arrival in arrivals]
     reports = [each.report for group in said for each in group]
     named = iter(named_by(reports, now=now))
-    placed = [[(each, next(named)) for each in group] for group in said]
+    placed = [_placed([(each, next(named)) for each in group]) for group in said]
     # The order row is the lock on everything that is paid for it: the payments are read again under it.
     dossiers = Dossiers(
         {found.order_id for group in placed for _, found in group if isinstance(found, Payment)},
@@ -105,6 +107,18 @@ def _opened_up(arrival: Arrival) -> Iterator[Arrival]:
         yield Arrival(report=report, event_id=arrival.event_id, order_id=arrival.order_id)
 
 
+def _placed(group: Sequence[tuple[Arrival, Named]]) -> list[tuple[Arrival, Named]]:
+    """What an answer tells besides of the very money that it reports is about the attempt that it names.
+
+    Until that money is recorded nothing else may say whose it is: a refund in the dashboard and a dispute carry no reference.
+    """
+    (first, owner), *rest = group
+    if not isinstance(owner, Payment):
+        return [*group]
+    mine = [isinstance(found, Early) and each.report.money_id == first.report.object_id for each, found in rest]
+    return [(first, owner), *((each, owner if own else found) for (each, found), own in zip(rest, mine, strict=True))]
+
+
 def _told_together(told: Sequence[Applied | Unplaced]) -> Applied | Unplaced:
     """What an answer did as a whole: what its first report did, or that one of the others changed something."""
     first = told[0]
@@ -117,9 +131,7 @@ def _changed(told: Applied | Unplaced) -> bool:
     return isinstance(told, Applied) and told.verdict == "applied"
 
 
-def _record_named(
-    arrival: Arrival, found: Payment | Applied | Unplaced, dossiers: Dossiers, *, now: datetime
-) -> Applied | Unplaced:
+def _record_named(arrival: Arrival, found: Named, dossiers: Dossiers, *, now: datetime) -> Applied | Unplaced:
     if not isinstance(found, Payment):
         return found
     report, payment = arrival.report, dossiers.payments[found.pk]
@@ -128,7 +140,7 @@ def _record_named(
         if taken is None and arrival.operation_id is None:
             return Early(report) if report.money_id else NotOurs()
         if taken is not None and taken.payment_id not in dossiers.payments:
-            return security(report, payment, "The money that it speaks of is another order's", now=now)
+            return security(report, payment, what="The money that it speaks of is another order's", now=now)
         payment = dossiers.payments[taken.payment_id] if taken else payment
     return _record(arrival, payment, dossiers, now=now)
 

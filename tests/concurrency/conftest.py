@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.crash.world")
+pytest.register_assert_rewrite("tests.crash.world", "tests.integration.moneyback")
 
 #: Enough for the largest race (50 buyers) and its helpers.
 CONNECTIONS = 70

@@ -2,7 +2,6 @@
 
 import threading
 import uuid
-import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,8 +9,6 @@ import mercadopago
 from gateway_shop import wait_until
 from mercadopago.config import RequestOptions
 from mercadopago.http import HttpClient
-
-warnings.filterwarnings("ignore", message="notification_url is deprecated")
 
 SECRET = "the secret of the panel"
 PRODUCTION = "https://api.mercadopago.com"

@@ -65,6 +65,7 @@ def test_a_receiver_that_fails_is_tried_again_with_a_new_signature(shop):
     assert all(map(holds, deliveries))
 
 
+@pytest.mark.filterwarnings("ignore:notification_url is deprecated")
 def test_an_address_of_its_own_wins_and_gets_the_older_kind_as_well(shop):
     """Unless it asks for webhooks only."""
     with MercadoPagoShop(shop.gateway) as own:

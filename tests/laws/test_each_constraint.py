@@ -358,6 +358,12 @@ def _(rows: Rows) -> None:
     twice(rows, "orders_orderline", position=1)
 
 
+@breaks("orders_line_of_snapshot")
+def _(rows: Rows) -> None:
+    """Nobody adds a line to an order that was placed."""
+    rows.insert("orders_orderline", position=501)
+
+
 @breaks("orders_line_quantity")
 def _(rows: Rows) -> None:
     rows.insert("orders_orderline", quantity=0)
