@@ -7,7 +7,7 @@ account: a crash leaves whole lines behind, and the same file again, or one that
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -117,7 +117,7 @@ def bring_once(*, merchant_id: UUID, format: str, content: str, by: str, use: Us
 
 def beginning_of(day: date, zone: ZoneInfo) -> datetime:
     """When money with this value date was paid: a bank tells no hour, so the earliest, for the customer's sake (S-35)."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def _require_same_account(named: str, credentials: Any) -> None:

@@ -33,7 +33,7 @@ def test_description_is_valid_openapi_3_1() -> None:
     found = described()
     assert found["openapi"] == "3.1.0"
     validate(found)
-    assert len(operations()) == 26
+    assert len(operations()) == 40
 
 
 def test_every_operation_says_who_may_call_and_what_it_may_refuse() -> None:
@@ -63,6 +63,15 @@ def test_every_change_that_needs_a_key_says_so() -> None:
         "POST /v1/orders/{order_id}/payments",
         "POST /v1/orders/{order_id}/cancellation",
         "POST /v1/orders/{order_id}/shipments",
+        "POST /v1/orders/{order_id}/refunds",
+        "POST /v1/orders/{order_id}/payments/{payment_id}/capture",
+        "POST /v1/transfers",
+        "POST /v1/transfers/statements",
+        "POST /v1/transfers/{transfer_id}/confirmation",
+        "POST /v1/transfers/{transfer_id}/allocation",
+        "POST /v1/transfers/{transfer_id}/return",
+        "POST /v1/transfers/{transfer_id}/dismissal",
+        "POST /v1/orders/{order_id}/refunds/{refund_id}/payout",
     }
 
 
