@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "holdfast.orders",
     "holdfast.payments",
     "holdfast.promotions",
+    "holdfast.receipts",
     "holdfast.ledger",
     "holdfast.fulfilment",
     "holdfast.inbox",
@@ -148,6 +149,8 @@ MIDDLEWARE = [
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 AUTH_USER_MODEL = "customers.User"
+#: Where a login leads when no page was asked for before it.
+LOGIN_REDIRECT_URL = "/console/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

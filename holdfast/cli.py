@@ -1,13 +1,19 @@
 """The command line. Each word is a process or one piece of work; `./dev <word>` runs it in the project's environment."""
 
+import getpass
 import json
 import os
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
+
+if TYPE_CHECKING:
+    from holdfast.flows.statements import Brought
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +44,7 @@ def up(
 
 @app.command()
 def serve(port: int | None = None, host: str | None = None) -> None:
-    """The web process: the API. WSGI, threads."""
+    """The web process: shop, API and console. WSGI, threads."""
     from config.serving import web_arguments
 
     os.execv(sys.executable, [sys.executable, *web_arguments(host=host, port=port)])
@@ -106,6 +112,37 @@ def check(
     sys.exit(1 if found else 0)
 
 
+@app.command("import-statement")
+def import_statement(
+    file: Path,
+    account: Annotated[str, typer.Option(help="Id of the bank account: as UUID, or acc_….")],
+    format: Annotated[str, typer.Option(help="ofx or csv; by the file's name when empty.")] = "",
+    by: Annotated[str, typer.Option(help="Who imports it; this machine's user when empty.")] = "",
+    dry_run: Annotated[bool, typer.Option(help="Only show what it would do.")] = False,
+) -> None:
+    """Bring a bank's statement: each line that came in pays what it names, once. Exits 1 when the file cannot be read."""
+    _with_database()
+    _django("import-statement")
+    from holdfast.flows import statements
+    from holdfast.kernel.clock import now
+    from holdfast.kernel.errors import HoldfastError
+    from holdfast.kernel.ids import parsed
+    from holdfast.merchants import queries as merchants
+
+    form, person = format or file.suffix.lstrip(".").lower(), by or getpass.getuser()
+    try:
+        account_id = parsed("acc", account) if account.startswith("acc_") else UUID(account)
+        merchant_id = merchants.of_account("transfer", account_id)
+        content = file.read_bytes()
+        brought = statements.bring(
+            merchant_id=merchant_id, account_id=account_id, format=form, content=content, by=person, now=now(), dry_run=dry_run
+        )
+    except (HoldfastError, OSError, ValueError) as error:
+        sys.exit(f"holdfast: {error.detail if isinstance(error, HoldfastError) else error}")
+    _print_brought(brought)
+    print("Nothing was written: this was a dry run." if dry_run else "Done. The same file again changes nothing.")
+
+
 @app.command()
 def bench(
     only: Annotated[str, typer.Option(help="Some of receive,settle,checkout,storm,memory; all when empty.")] = "",
@@ -129,6 +166,20 @@ def docs(check: Annotated[bool, typer.Option(help="Only say whether the generate
     from holdfast.docs import main as generate
 
     sys.exit(generate(check))
+
+
+def _print_brought(brought: "Brought") -> None:
+    """What became of each line, and how many of each."""
+    from holdfast.kernel.money import shown
+
+    for line in brought.lines[:SHOWN]:
+        amount = shown(line.amount_minor, line.currency)
+        print(f"line {line.line:>5}  {line.outcome:<11}  {amount:>16}  {line.bank_id[:24]:<24}  {line.payer[:40]}")
+    if len(brought.lines) > SHOWN:
+        print(f"… the first {SHOWN} of {len(brought.lines)} shown")
+    counts = Counter(line.outcome for line in brought.lines)
+    told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+    print(f"{len(brought.lines)} transfers ({told or 'none'}), {brought.outgoing} lines that were no money that came in.")
 
 
 def _django(process: str) -> None:

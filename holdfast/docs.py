@@ -9,7 +9,7 @@ from holdfast.kernel.machine import Machine
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 #: Rooms in the order of a purchase; each room's machines stand in its `states`.
-ROOMS = ("carts", "orders", "payments", "inventory", "promotions", "fulfilment", "inbox", "outbox", "cases")
+ROOMS = ("carts", "orders", "payments", "inventory", "promotions", "receipts", "fulfilment", "inbox", "outbox", "cases")
 MADE = "<!-- Made by `holdfast docs`. Change the source, not this page. -->\n"
 
 

@@ -186,8 +186,15 @@ def up() -> int:
         _require_ports(house.ports)
         with house:
             supervisor = Supervisor(house.programs(), pid_file=house.home / "pids.json")
-            return supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
-    except (EmbeddedError, PortTaken) as error:
+            status = supervisor.run(on_ready=lambda: _welcome(house, seconds=time.monotonic() - began))
+        print(f"holdfast: stopped; the data is kept in {house.home}.", flush=True)
+        return status
+    except PortTaken as error:
+        ours = Server(house.home / "postgres").is_alive()
+        told = f"A Holdfast runs in {house.home} already: use it, or stop it with Ctrl-C where it was started." if ours else error
+        print(f"holdfast: {told}", file=sys.stderr)
+        return 1
+    except EmbeddedError as error:
         print(f"holdfast: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -303,12 +310,12 @@ Holdfast is up: it took {seconds:.0f} s.
   another    http://praia.localhost:{house.ports.web}/   in reais and Portuguese, with Pix; the console knows both
   console    {house.web}/console/     {told["staff_email"]}   password {told["staff_password"]}
   API        {house.web}/v1/docs      publishable key {told["publishable_key"]}
-                                         secret key      {told["secret_key"]}
+                                                secret key      {told["secret_key"]}
   webhooks   http://{HOST}:{house.ports.receiver}/webhooks/…
   gateway    {house.gateway}/              the sandbox: hosted payment pages, books, moods
   mail       {house.home / "mail"}
 
-  Magic cards for the payment page, with any date in the future and any CVC
+  Magic cards for the payment page, which asks for the number alone
     4242 4242 4242 4242   approved               4000 0027 6000 3184   approved after a second question (3-D Secure)
     4000 0000 0000 0002   declined               4000 0099 0000 0053   approved, but its webhook never comes
     4000 0099 0000 0012   declined, then approved on the second try          docs/gateway.md has the others

@@ -147,14 +147,20 @@ LIST = (
     ),
     Invariant(
         "deposits_are_explained",
-        "What is owed to customers as a deposit is surplus money that has not gone back, or money that went back beyond what came in.",
-        """SELECT e.merchant_id, e.order_id::text, 'deposits: ' || sum(g.credit_minor - g.debit_minor)
-           FROM ledger_entry e JOIN ledger_posting g ON g.entry_id = e.id AND g.account = 'customer_deposits'
-           WHERE e.recorded_at >= %(since)s AND e.order_id IS NOT NULL
-           GROUP BY e.merchant_id, e.order_id
-           HAVING sum(g.credit_minor - g.debit_minor) <> 0 AND NOT EXISTS (
-             SELECT 1 FROM payments_payment p WHERE p.order_id = e.order_id
-               AND (p.surplus_at IS NOT NULL OR p.refunded_minor + p.disputed_minor > p.captured_minor))""",
+        "What an order owes as deposits is the surplus money that has not gone back, less what went back beyond what came in.",
+        """SELECT o.merchant_id, o.id::text, coalesce(l.n, 0) || ' in deposits, ' || coalesce(m.kept, 0) - m.excess || ' explained'
+           FROM orders_order o
+           JOIN (SELECT p.order_id,
+                   sum(p.captured_minor - p.refunded_minor - coalesce(d.lost, 0)) FILTER (WHERE p.surplus_at IS NOT NULL) kept,
+                   greatest(sum(p.refunded_minor + coalesce(d.lost, 0) - p.captured_minor)
+                            FILTER (WHERE p.surplus_at IS NULL), 0) excess
+                 FROM payments_payment p
+                 LEFT JOIN (SELECT payment_id, sum(lost_minor) lost FROM payments_dispute GROUP BY 1) d ON d.payment_id = p.id
+                 GROUP BY 1) m ON m.order_id = o.id
+           LEFT JOIN (SELECT e.order_id, sum(g.credit_minor - g.debit_minor) n FROM ledger_entry e
+                      JOIN ledger_posting g ON g.entry_id = e.id AND g.account = 'customer_deposits' GROUP BY 1) l
+             ON l.order_id = o.id
+           WHERE o.placed_at >= %(since)s AND coalesce(l.n, 0) <> coalesce(m.kept, 0) - m.excess""",
     ),
     Invariant(
         "nothing_is_settled_for_nothing",
@@ -174,11 +180,14 @@ LIST = (
     ),
     Invariant(
         "second_money_has_a_case",
-        "An order that was paid twice has a case for each payment beyond the first.",
-        """SELECT o.merchant_id, o.id::text, count(*) || ' captured payments'
-           FROM orders_order o JOIN payments_payment p ON p.order_id = o.id AND p.state = 'captured'
-           LEFT JOIN cases_case c ON c.payment_id = p.id AND c.kind IN ('double_money', 'late_money')
-           WHERE o.placed_at >= %(since)s GROUP BY o.merchant_id, o.id HAVING count(*) - count(DISTINCT c.payment_id) > 1""",
+        "An order is paid by one payment; money beyond it, or after the order's end, is surplus and has a case.",
+        """SELECT o.merchant_id, o.id::text, 'paid by ' || count(*) || ' payments'
+           FROM orders_order o JOIN payments_payment p ON p.order_id = o.id AND p.state = 'captured' AND p.surplus_at IS NULL
+           WHERE o.placed_at >= %(since)s GROUP BY o.merchant_id, o.id HAVING count(*) > 1
+           UNION ALL
+           SELECT p.merchant_id, p.id::text, p.captured_minor || ' ' || p.currency || ' of surplus' FROM payments_payment p
+           WHERE p.created_at >= %(since)s AND p.surplus_at IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.payment_id = p.id AND c.kind IN ('double_money', 'late_money'))""",
     ),
     Invariant(
         "unapplied_money_has_a_case",
@@ -197,6 +206,59 @@ LIST = (
                       WHERE e.kind = 'sale' GROUP BY 1) s ON s.order_id = o.id
            WHERE o.placed_at >= %(since)s AND (o.state IN {PAID_ONCE} OR s.n IS NOT NULL)
              AND coalesce(s.n, 0) <> o.total_minor + coalesce(a.n, 0)""",
+    ),
+    Invariant(
+        "receipts_are_within",
+        "What a receipt paid for and what of it was sent back is never more than came in; what is said to be all is all.",
+        """SELECT r.merchant_id, r.id::text, r.state || ': ' || coalesce(a.n, 0) || ' allocated and ' || r.returned_minor || ' returned of '
+                  || r.amount_minor
+           FROM receipts_receipt r
+           LEFT JOIN (SELECT receipt_id, sum(amount_minor) n FROM receipts_allocation GROUP BY 1) a ON a.receipt_id = r.id
+           WHERE r.created_at >= %(since)s AND (coalesce(a.n, 0) + r.returned_minor > r.amount_minor
+             OR (r.state = 'allocated' AND coalesce(a.n, 0) <> r.amount_minor)
+             OR (r.state = 'returned' AND coalesce(a.n, 0) + r.returned_minor <> r.amount_minor)
+             OR (r.state IN ('unconfirmed', 'rejected', 'unmatched', 'ignored') AND coalesce(a.n, 0) + r.returned_minor > 0))""",
+    ),
+    Invariant(
+        "receipts_are_decided",
+        "Every receipt is allocated, or a named person ended it, or a case asks about it; one that waits for a second person too.",
+        """SELECT r.merchant_id, r.id::text, r.state || ' and nobody is asked' FROM receipts_receipt r
+           WHERE r.created_at >= %(since)s AND r.state NOT IN ('allocated', 'ignored', 'returned', 'rejected')
+             AND NOT EXISTS (SELECT 1 FROM cases_case c WHERE c.state = 'open' AND c.cause = replace(r.id::text, '-', '')
+                             AND c.kind = CASE r.state WHEN 'matched' THEN 'underpaid' WHEN 'excess' THEN 'overpaid'
+                                          ELSE 'unplaced_money' END)
+           UNION ALL
+           SELECT r.merchant_id, r.id::text, r.state || ' by nobody' FROM receipts_receipt r
+           WHERE r.created_at >= %(since)s AND r.state IN ('ignored', 'returned', 'rejected')
+             AND coalesce(r.moved->>'actor', 'system') IN ('', 'system')""",
+    ),
+    Invariant(
+        "transfers_are_paid_by_receipts",
+        "What a transfer says was captured is what receipts were allocated to it.",
+        """SELECT f.merchant_id, f.payment_id::text, f.amount_minor || ' captured, ' || coalesce(a.n, 0) || ' allocated'
+           FROM payments_fact f JOIN payments_payment p ON p.id = f.payment_id AND p.provider = 'transfer'
+           LEFT JOIN (SELECT payment_id, sum(amount_minor) n FROM receipts_allocation GROUP BY 1) a
+             ON f.object_id = 'transfer:' || replace(a.payment_id::text, '-', '')
+           WHERE f.learned_at >= %(since)s AND f.kind IN ('capture', 'unapplied') AND f.amount_minor <> coalesce(a.n, 0)
+           UNION ALL
+           SELECT a.merchant_id, a.payment_id::text, sum(a.amount_minor) || ' allocated and not captured' FROM receipts_allocation a
+           WHERE a.at >= %(since)s AND NOT EXISTS (
+             SELECT 1 FROM payments_fact f WHERE f.kind = 'capture' AND f.object_id = 'transfer:' || replace(a.payment_id::text, '-', ''))
+           GROUP BY a.merchant_id, a.payment_id""",
+    ),
+    Invariant(
+        "receipts_are_in_the_ledger",
+        "What the ledger keeps apart of a receipt is what of it paid for nothing and was neither sent back nor ignored.",
+        """SELECT r.merchant_id, r.id::text, coalesce(l.n, 0) || ' in the ledger of ' || r.amount_minor
+           FROM receipts_receipt r
+           LEFT JOIN (SELECT receipt_id, sum(amount_minor) n FROM receipts_allocation GROUP BY 1) a ON a.receipt_id = r.id
+           LEFT JOIN (SELECT split_part(e.cause, ':', 1) receipt, sum(g.debit_minor - g.credit_minor) n
+                      FROM ledger_entry e JOIN ledger_posting g ON g.entry_id = e.id AND g.account = 'receivable:transfer'
+                      WHERE e.kind IN ('receipt', 'receipt_allocated', 'receipt_returned', 'receipt_ignored') GROUP BY 1) l
+             ON l.receipt = replace(r.id::text, '-', '')
+           WHERE r.created_at >= %(since)s AND coalesce(l.n, 0) <> CASE
+             WHEN r.state IN ('unconfirmed', 'rejected', 'ignored') THEN 0
+             ELSE r.amount_minor - r.returned_minor - coalesce(a.n, 0) END""",
     ),
     Invariant(
         "stock_equals_movements",
@@ -383,6 +445,7 @@ LIST = (
              SELECT merchant_id, 'case', id, state FROM cases_case WHERE opened_at >= %(since)s UNION ALL
              SELECT merchant_id, 'refund', id, state FROM payments_refund WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'dispute', id, state FROM payments_dispute WHERE created_at >= %(since)s UNION ALL
+             SELECT merchant_id, 'receipt', id, state FROM receipts_receipt WHERE created_at >= %(since)s UNION ALL
              SELECT merchant_id, 'cart', id, state FROM carts_cart WHERE created_at >= %(since)s),
            moves AS (
              SELECT t.subject_id, t.source, t.target,

@@ -18,6 +18,7 @@ from holdfast.api import (
     refunds,
     shipments,
     statements,
+    transfers,
 )
 from holdfast.api.docs import LocalSwagger
 from holdfast.api.wire import ExactParser, ExactRenderer
@@ -43,6 +44,7 @@ TAGS = [
     {"name": "Checkout", "description": "From a cart to an order and an attempt to pay it."},
     {"name": "Orders", "description": "By Order-Token, or by the merchant's secret key."},
     {"name": "Refunds", "description": "Money back, and money that is only held. Secret key."},
+    {"name": "Transfers", "description": "Bank transfers that came in: statements, entries, what they were for. Secret key."},
     {"name": "Statements", "description": "The ledger by day and provider. Secret key."},
     {"name": "Direct payments", "description": "For shops that have their own orders. Secret key."},
     {"name": "Health", "description": "For load balancers and supervisors."},
@@ -83,6 +85,8 @@ api.add_router("/v1/customers", customers.router)
 api.add_router("/v1/orders", orders.router)
 api.add_router("/v1/orders", shipments.router)
 api.add_router("/v1/orders", refunds.router)
+api.add_router("/v1/orders", transfers.of_orders)
+api.add_router("/v1/transfers", transfers.router)
 api.add_router("/v1/statements", statements.router)
 api.add_router("/payments", direct.router)
 api.add_router("/health", health.router)

@@ -182,7 +182,7 @@ def get_order(request: HttpRequest, order_id: str, token: OrderToken = None) -> 
         **_reckoned(order.snapshot),
         "payments": [answers.payment_json(row) for row in attempts],
         "handovers": [_handover(row) for row in given],
-        "next": answers.next_step(order, latest, holds_money=any(row.captured_minor for row in attempts)),
+        "next": answers.next_step(order, attempts, holds_money=any(row.captured_minor for row in attempts)),
     }
 
 

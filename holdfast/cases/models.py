@@ -24,6 +24,9 @@ class Case(TenantRow):
         CAPTURE_FAILED = "capture_failed"
         DISPUTE = "dispute"
         NO_EDGE = "no_edge"
+        #: Of a transfer: less than its payment wanted so far, or more than that.
+        UNDERPAID = "underpaid"
+        OVERPAID = "overpaid"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     cause = models.CharField(max_length=160)

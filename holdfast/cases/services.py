@@ -43,6 +43,14 @@ def open_case(
     writes.insert(row, or_ignore=True)
 
 
+def open_again(*, kind: str, cause: str, why: str) -> None:
+    """What resolved itself came back. Nothing happens where there is no such case, or it is open."""
+    writes.send()
+    row = Case.objects.select_for_update(no_key=True).filter(kind=kind, cause=cause, state="resolved").first()
+    if row is not None:
+        move(row, "open", machine=CASE, cause=Cause(why))
+
+
 def resolve(*, kind: str, cause: str, why: str) -> None:
     """It resolved itself: what the case asked about has come to an end. Nothing happens where there is no such open case."""
     writes.send()

@@ -15,6 +15,9 @@ from holdfast.console.show import Cell
 from holdfast.db.pages import Page, Row, Span
 from holdfast.kernel import limits
 
+#: No name, number or provider's id is longer.
+LONGEST_WORD = 200
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -42,6 +45,11 @@ def chosen(request: HttpRequest, name: str, title: str, options: Sequence[tuple[
     """A filter with the value that the address gives."""
     asked = request.GET.get(name, "")
     return Choice(name, title, options, asked if asked in {value for value, _ in options} else "")
+
+
+def asked(request: HttpRequest) -> str:
+    """What is looked for. No text in the database holds a NUL, so a word with one names nothing."""
+    return request.GET.get("q", "")[:LONGEST_WORD].replace("\x00", "\ufffd").strip()
 
 
 def span(request: HttpRequest, zone: ZoneInfo) -> Span:
@@ -75,7 +83,7 @@ def table(
             "lines": [line(row) for row in found.rows],
             "choices": choices,
             "search": search,
-            "asked": request.GET.get("q", "")[:200],
+            "asked": asked(request),
             "dates": dates,
             "since": request.GET.get("from", "") if _day(request.GET.get("from", "")) else "",
             "until": request.GET.get("to", "") if _day(request.GET.get("to", "")) else "",

@@ -12,7 +12,7 @@ import psycopg
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from holdfast.db.statements import Question, Statement, begin, forget, run
-from holdfast.db.writes import gathering
+from holdfast.db.writes import gathering, send
 from holdfast.kernel.errors import Broken, Conflict
 from holdfast.kernel.faults import fault_point
 
@@ -47,6 +47,12 @@ def writing(merchant_id: UUID, *, step: str, ahead: Sequence[Question] = ()) -> 
             yield
         fault_point(f"{step}:before")
     fault_point(f"{step}:after")
+
+
+def undo() -> None:
+    """Take back, at its end, all that this transaction writes: for finding out what it would do."""
+    send()
+    transaction.set_rollback(True)
 
 
 @contextmanager

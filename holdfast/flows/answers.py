@@ -6,6 +6,7 @@ The answer is stored by whoever applies the outcome (the request or recovery), s
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,10 @@ from holdfast.kernel import ids
 from holdfast.orders import queries as order_queries
 from holdfast.orders.models import Order
 from holdfast.payments.models import Payment, Refund
+from holdfast.payments.states import IN_FLIGHT
+
+NOT_PAID = "It was not paid. Try again or pay another way."
+IN_DOUBT = "Your bank has not answered yet. If the money arrives, you get what you ordered, or your money back."
 
 
 def order_token(order_id: UUID) -> str:
@@ -61,8 +66,11 @@ def payment_json(payment: Payment) -> dict[str, Any]:
     }
 
 
-def next_step(order: Order, latest: Payment | None, *, holds_money: bool) -> dict[str, str]:
-    """What the customer does next (pay at `url`, wait, pay_again or none), from where order and latest attempt stand."""
+def next_step(order: Order, attempts: Sequence[Payment], *, holds_money: bool) -> dict[str, str]:
+    """What the customer does next (pay at `url`, wait, pay_again or none), from where order and attempts (in order) stand. While
+    one may still take the money, nobody is told that nothing was taken (D7)."""
+    latest = attempts[-1] if attempts else None
+    in_doubt = any(row.state in IN_FLIGHT for row in attempts)
     if holds_money and order.state in ("payment_failed", "expired", "cancelled"):
         return {"action": "wait", "detail": "Your money came in after the order had ended. We are looking into it.", "url": ""}
     if order.state == "payment_pending" and latest is not None and latest.state == "open" and (latest.pay_url or latest.show):
@@ -71,7 +79,7 @@ def next_step(order: Order, latest: Payment | None, *, holds_money: bool) -> dic
     if order.state in ("payment_pending", "payment_authorized", "capture_failed"):
         return {"action": "wait", "detail": "We are checking with your bank.", "url": ""}
     if order.state in ("payment_failed", "expired"):
-        return {"action": "pay_again", "detail": "It was not paid. Try again or pay another way.", "url": ""}
+        return {"action": "pay_again", "detail": IN_DOUBT if in_doubt else NOT_PAID, "url": ""}
     return {"action": "none", "detail": "", "url": ""}
 
 

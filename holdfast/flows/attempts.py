@@ -68,7 +68,14 @@ def captured(visit: Visit) -> str:
         return "nothing_new"
     _take(visit)
     _book(visit, growth=growth, before=known, after={**known, "capture": report.amount_minor or 0})
-    paid.money_arrived(visit.dossiers, payment=visit.payment, cause=visit.cause, evidence=evidence(report), now=visit.now)
+    paid.money_arrived(
+        visit.dossiers,
+        payment=visit.payment,
+        paid_at=report.occurred_at,
+        cause=visit.cause,
+        evidence=evidence(report),
+        now=visit.now,
+    )
     return "applied"
 
 
@@ -119,7 +126,8 @@ def settled(visit: Visit) -> str:
     if payment.state != "created":
         return "nothing_new"
     payments.go(payment, "captured", cause=visit.cause)
-    paid.money_arrived(visit.dossiers, payment=payment, cause=visit.cause, evidence=evidence(visit.report), now=visit.now)
+    said = evidence(visit.report)
+    paid.money_arrived(visit.dossiers, payment=payment, paid_at=visit.now, cause=visit.cause, evidence=said, now=visit.now)
     return "applied"
 
 

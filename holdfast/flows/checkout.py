@@ -7,7 +7,7 @@ tx 2   the reply comes in by the door; the answer is stored under the key in the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -190,7 +190,7 @@ def _intend(
         merchant_id=merchant_id, email=wish.email, name=wish.name, phone=wish.phone, address=dict(wish.address), now=now
     )
     order_id = new_id()
-    until = now + timedelta(seconds=merchant.payment_window_s)
+    until = now + account.window(merchant)
     order = orders.place(
         id=order_id,
         merchant_id=merchant_id,
@@ -260,7 +260,7 @@ def _attempt_again(
         raise NotPayable("Money came in for this order. Please wait: we are looking into it.")
     quotes.still_sold(order, merchant, now=now)
     cause = Cause("another attempt", actor="shopper")
-    until = now + timedelta(seconds=merchant.payment_window_s)
+    until = now + account.window(merchant)
     orders.go(order, "payment_pending", cause=cause, expires_at=until, due_at=until, attempts=0)
     question = _intend_payment(order, account, wish, payment_id, cause=cause, now=now)
     if order.snapshot.get("promotions"):

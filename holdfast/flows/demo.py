@@ -18,7 +18,7 @@ ZONE = ZoneInfo("Europe/Berlin")
 #: Names under which a browser on this machine finds the demo shop.
 HOSTS = ("127.0.0.1", "localhost")
 #: Where a transfer to the demo shop would go: an account number of the kind that banks publish as an example.
-BANK = {"holder": "Harbour & Co.", "iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "bank": "Example bank"}
+BANK = {"holder": "Harbour & Co.", "iban": "DE89370400440532013000", "bic": "COBADEFF", "bank": "Example bank"}
 BRAND = {
     "colour": "#0b5d66",
     "mark": "H",

@@ -27,11 +27,13 @@ from holdfast.outbox import queries as outbox_queries
 from holdfast.outbox import services as outbox
 from holdfast.outbox.models import Message
 from holdfast.payments import queries as payment_queries
+from holdfast.providers.transfer import reference
+from holdfast.receipts import queries as receipts
 
 log = structlog.get_logger()
 
-#: (subject, text) by topic. {shop}, {number}, {total}, {name}, {account} (every amount, one a line) and {amount}
-#: (of a refund) are filled in.
+#: (subject, text) by topic. {shop}, {number}, {total}, {name}, {account} (every amount, one a line), {amount}
+#: (of a refund, or missing of a transfer) and {reference} (of a transfer) are filled in.
 TEXTS = {
     "order_paid": (
         "Your order {number} is paid",
@@ -46,6 +48,11 @@ TEXTS = {
         "We are checking the payment of your order {number}",
         "Hello {name},\n\nwe are still checking with your bank whether {total} for order {number} was paid. "
         "Please do not pay again for now: if the money arrives late, you get the goods or your money back.\n\n{shop}\n",
+    ),
+    "transfer_underpaid": (
+        "A part of your transfer for order {number} is missing",
+        "Hello {name},\n\nyour transfer for order {number} arrived, but it was less than {total}. Still missing: {amount}. "
+        "Please transfer that with the same reference: {reference}.\n\n{shop}\n",
     ),
     "refunded": (
         "A refund for your order {number}",
@@ -97,7 +104,7 @@ def send(claim: Claim, *, now: datetime) -> str:
         return "settled"
     if letter is None:
         with writing(claim.merchant_id, step="messages.drop"):
-            outbox.drop(claim.id, why="the order has no address to write to")
+            outbox.drop(claim.id, why="there is no address to write to, or nothing to say any more")
         return "dropped"
     try:
         if claim.attempts > limits.MESSAGE_TRIES:
@@ -124,7 +131,7 @@ def send(claim: Claim, *, now: datetime) -> str:
 
 
 def _compose(message: Message) -> _Letter | None:
-    """The letter of a message; None when there is nobody to write to."""
+    """The letter of a message; None when there is nobody to write to, or nothing to say any more."""
     contact = message.order.contact
     if contact is None or not contact.email:
         return None
@@ -137,7 +144,13 @@ def _compose(message: Message) -> _Letter | None:
         "total": money.shown(order.total_minor, order.currency),
         "account": _account(order),
         "amount": _amount(message),
+        "reference": "",
     }
+    if message.topic == "transfer_underpaid":
+        missing = _missing(message)
+        if missing is None:
+            return None
+        words |= missing
     subject, text = TEXTS[message.topic]
     return _Letter(message.pk, contact.email, shop.email_from, subject.format(**words), text.format(**words))
 
@@ -148,6 +161,20 @@ def _amount(message: Message) -> str:
         return ""
     refund = payment_queries.refund(UUID(hex=message.cause))
     return money.shown(refund.amount_minor, refund.currency)
+
+
+def _missing(message: Message) -> dict[str, str] | None:
+    """What is missing of a transfer when the message is sent; None once nothing is, or it was sent back. The message is written
+    for the receipt that was too little."""
+    receipt = receipts.get(UUID(hex=message.cause))
+    if receipt.payment_id is None or receipt.state != "matched":
+        return None
+    payment = payment_queries.get(receipt.payment_id)
+    came = sum(receipts.left_minor(row) for row in receipts.waiting_for(payment.pk)) + receipts.allocated_minor(payment.pk)
+    return {
+        "amount": money.shown(payment.amount_minor - came, payment.currency),
+        "reference": reference.grouped(payment.provider_id or reference.of(payment.pk)),
+    }
 
 
 def _account(order: Order) -> str:

@@ -71,7 +71,7 @@ def _named(
     contradicts = by_id is not None and by_reference is not None and by_id.pk != by_reference.pk
     other_attempt = by_id is None and report.provider_id is not None and named.provider_id not in (None, report.provider_id)
     if contradicts or other_attempt or (reference is not None and by_reference is None):
-        return security(report, named, "The reference and the provider's id name different payments", now=now)
+        return security(report, named, what="The reference and the provider's id name different payments", now=now)
     return named
 
 
@@ -79,16 +79,16 @@ def binding(visit: Visit) -> Applied | None:
     """Account, provider and mode must be those we asked (D5). Amount and currency are judged where money is spoken of."""
     report, payment = visit.report, visit.payment
     if (payment.account_id, payment.provider) != (report.account_id, report.provider):
-        return security(report, payment, "Another account speaks of this payment", now=visit.now)
+        return security(report, payment, what="Another account speaks of this payment", now=visit.now)
     if report.live != visit.dossiers.account(payment.account_id).live:
-        return security(report, payment, "Test and live mode are mixed", now=visit.now)
+        return security(report, payment, what="Test and live mode are mixed", now=visit.now)
     late = visit.dossiers.late_of(payment)
     if report.object_id and visit.dossiers.facts.belongs_to_another(payment, report.object_id, late):
-        return security(report, payment, "This money is known as that of another payment", now=visit.now)
+        return security(report, payment, what="This money is known as that of another payment", now=visit.now)
     return None
 
 
-def security(report: ProviderReport, payment: Payment, what: str, *, now: datetime) -> Applied:
+def security(report: ProviderReport, payment: Payment, *, what: str, now: datetime) -> Applied:
     """Refuse, and record it: a report that does not belong to the payment it names."""
     cases.open_case(
         merchant_id=payment.merchant_id,

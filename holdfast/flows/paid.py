@@ -24,11 +24,18 @@ from holdfast.payments.states import IN_FLIGHT
 from holdfast.promotions import services as promotions
 
 
-def money_arrived(dossiers: Dossiers, *, payment: Payment, cause: Cause, evidence: dict[str, Any], now: datetime) -> None:
-    """Decide what captured money means for its order. Never refuses the money: what has no place becomes a case (C9, D6)."""
+def money_arrived(
+    dossiers: Dossiers, *, payment: Payment, paid_at: datetime, cause: Cause, evidence: dict[str, Any], now: datetime
+) -> None:
+    """Decide what captured money means for its order. Never refuses the money: what has no place becomes a case (C9, D6).
+
+    `paid_at` is when the customer paid. Who paid in time, and of whom we only hear late, keeps the order while the goods can be
+    had, whatever the merchant does with late money (S-35).
+    """
     order = dossiers.orders[payment.order_id]
     if order.state in ("expired", "payment_failed"):
-        if merchants.current(order.merchant_id).late_money == "refund":
+        in_time = paid_at <= order.expires_at
+        if not in_time and merchants.current(order.merchant_id).late_money == "refund":
             _give_back(dossiers, "late_money", "It was paid late", payment, cause, evidence, now)
         else:
             _honour(dossiers, order, payment, cause=cause, evidence=evidence, now=now)

@@ -140,7 +140,7 @@ def _record_named(arrival: Arrival, found: Named, dossiers: Dossiers, *, now: da
         if taken is None and arrival.operation_id is None:
             return Early(report) if report.money_id else NotOurs()
         if taken is not None and taken.payment_id not in dossiers.payments:
-            return security(report, payment, "The money that it speaks of is another order's", now=now)
+            return security(report, payment, what="The money that it speaks of is another order's", now=now)
         payment = dossiers.payments[taken.payment_id] if taken else payment
     return _record(arrival, payment, dossiers, now=now)
 

@@ -88,9 +88,20 @@ def issue_key(*, merchant_id: UUID, kind: str, name: str, now: datetime, token: 
 
 
 def open_account(
-    *, merchant_id: UUID, provider: str, mode: str, credentials: Mapping[str, Any], now: datetime, id: UUID | None = None
+    *,
+    merchant_id: UUID,
+    provider: str,
+    mode: str,
+    credentials: Mapping[str, Any],
+    now: datetime,
+    id: UUID | None = None,
+    window: timedelta | None = None,
 ) -> Account:
-    """An account with a provider; credentials are sealed before they are written."""
+    """An account with a provider; credentials are sealed before they are written.
+
+    `window`: how long its customers have to pay, where that is not the merchant's; five days for a bank transfer.
+    """
+    wait = window or (limits.TRANSFER_WINDOW if provider == "transfer" else None)
     with writing(merchant_id, step="setup.account"):
         known = Account.objects.filter(provider=provider, mode=mode).first()
         if known is not None:
@@ -102,6 +113,7 @@ def open_account(
             provider=provider,
             mode=mode,
             sealed=seal(dict(credentials)),
+            window_s=int(wait.total_seconds()) if wait else None,
             created_at=now,
             due_at=due.after(limits.BOOKS_EVERY / 12),
             **chosen,

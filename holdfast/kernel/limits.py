@@ -23,6 +23,9 @@ MAX_PAGE = 100
 PAYMENT_WINDOW = timedelta(minutes=31)
 #: After the window the provider is asked to close; when it does not answer within this grace, stock returns all the same.
 CLOSE_GRACE = timedelta(minutes=15)
+#: A bank transfer is paid within this time unless the account says otherwise, and stock is reserved for as long: two bank days,
+#: a weekend, and a day for the merchant to bring the statement.
+TRANSFER_WINDOW = timedelta(days=5)
 #: How long a price snapshot in a cart is honoured unless the merchant says otherwise.
 PRICE_HONOURED = timedelta(minutes=60)
 #: A cart nobody touches for this long is abandoned.
@@ -85,6 +88,15 @@ REFRESH_EVERY = timedelta(seconds=10)
 BOOKS_EVERY = timedelta(hours=1)
 BOOKS_OVERLAP = timedelta(hours=2)
 BOOKS_PAGE = 50
+
+# -- Bank transfers ---------------------------------------------------------------------------------------------------
+#: Money that one person alone may enter by hand for one payment, in minor units (500.00 of a currency with cents); beyond it a
+#: second person confirms. A bank's statement needs nobody.
+ENTERED_ALONE_MINOR = 50_000
+#: A bank's statement, in bytes: a busy month of a small shop is some 2 MB of OFX. By the API it is bound by MAX_BODY_BYTES.
+MAX_STATEMENT_BYTES = 4 * 1024 * 1024
+#: An entry made by hand and the bank's line about the same transfer are dated at most this far apart (a weekend and a holiday).
+SAME_TRANSFER_WITHIN = timedelta(days=5)
 
 # -- Worker loops -----------------------------------------------------------------------------------------------------
 #: Rows claimed at once: large enough to save round trips, small enough that a lease covers the batch.

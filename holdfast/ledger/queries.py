@@ -135,6 +135,10 @@ class Statement:
 _COLUMNS = {
     "capture": "captured_minor",
     "unapplied": "unapplied_minor",
+    "receipt": "unapplied_minor",
+    "receipt_allocated": "unapplied_minor",
+    "receipt_returned": "unapplied_minor",
+    "receipt_ignored": "unapplied_minor",
     "refund": "refunded_minor",
     "refund_failed": "refunded_minor",
     "dispute_withdrawn": "disputed_minor",

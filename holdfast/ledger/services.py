@@ -61,6 +61,19 @@ def unapplied(subject: Subject, *, provider: str, cause: str, amount: Money, eff
     _post(subject, "unapplied", cause, amount.currency, sides, effective_at, now)
 
 
+def receipt(subject: Subject, *, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
+    """Money came into a bank account: kept apart until it is known what it is for."""
+    sides = [(accounts.receivable("transfer"), amount.minor), (accounts.UNAPPLIED, -amount.minor)]
+    _post(subject, "receipt", cause, amount.currency, sides, effective_at, now)
+
+
+def receipt_leaves(subject: Subject, *, kind: str, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
+    """A part of such money is kept apart no longer: `receipt_allocated` (the door books it for its payment in the same
+    transaction), `receipt_returned` (a person transferred it back) or `receipt_ignored` (it is no customer's)."""
+    sides = [(accounts.UNAPPLIED, amount.minor), (accounts.receivable("transfer"), -amount.minor)]
+    _post(subject, kind, cause, amount.currency, sides, effective_at, now)
+
+
 def applied(subject: Subject, *, cause: str, amount: Money, effective_at: datetime, now: datetime) -> None:
     """Money that was kept apart turned out to be what was asked for: it is the customer's deposit."""
     sides = [(accounts.UNAPPLIED, amount.minor), (accounts.CUSTOMER_DEPOSITS, -amount.minor)]

@@ -1,5 +1,7 @@
 """The tenant itself, its keys and its accounts with payment providers."""
 
+from datetime import timedelta
+
 from django.db import models
 
 from holdfast.db.fields import CurrencyField, DueRow, IdField, TenantRow, TokenHash
@@ -104,6 +106,8 @@ class Account(TenantRow, DueRow):
     enabled = models.BooleanField(default=True)
     #: Whether money is taken when the customer pays, or held until the merchant takes it.
     capture = models.CharField(max_length=9, default="automatic", db_default="automatic")
+    #: How long a customer has to pay with it, in seconds; null: the merchant's `payment_window_s`. Stock is reserved as long.
+    window_s = models.PositiveIntegerField(null=True)
     #: The provider's books were read until then.
     books_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
@@ -112,8 +116,13 @@ class Account(TenantRow, DueRow):
         indexes = [models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="merchants_account_due")]
         constraints = [
             Frozen(name="merchants_account_frozen", columns=["merchant_id", "provider", "mode"]),
+            models.CheckConstraint(name="merchants_account_window", condition=models.Q(window_s__range=(60, 2_592_000))),
             models.CheckConstraint(name="merchants_account_capture", condition=models.Q(capture__in=("automatic", "manual"))),
         ]
+
+    def window(self, merchant: Merchant) -> timedelta:
+        """How long a customer has to pay with it."""
+        return timedelta(seconds=self.window_s or merchant.payment_window_s)
 
     @property
     def live(self) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from holdfast.db import reads
+from holdfast.db.moves import lock
 from holdfast.db.tenancy import ask_unscoped, unscoped
 from holdfast.kernel.errors import NotFound, Refused, Unauthorized
 from holdfast.merchants.credentials import unseal
@@ -56,6 +57,15 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def of_account(provider: str, account_id: UUID) -> UUID:
+    """The merchant of an enabled account with a provider. Needs no tenant. Raises NotFound."""
+    rows = ask_unscoped("SELECT merchant_id FROM holdfast_find_account(%s, %s)", provider, account_id)
+    if not rows:
+        raise NotFound(f"There is no such account with {provider!r}.")
+    merchant_id: UUID = rows[0][0]
+    return merchant_id
+
+
 def current(merchant_id: UUID) -> Merchant:
     """The merchant of this transaction."""
     merchant = reads.first(Merchant, "WHERE id = %s", merchant_id)
@@ -80,6 +90,11 @@ def account_for(provider: str, *, shopper: bool = False) -> Account:
 def account(account_id: UUID) -> Account:
     """An account of this merchant, also a disabled one: money already on its way still has to be asked about."""
     return Account.objects.get(pk=account_id)
+
+
+def lock_account(account_id: UUID) -> Account:
+    """An account under its lock: nobody else records what came into it meanwhile. Raises NotFound, Busy."""
+    return lock(Account.objects.all(), account_id, "account")
 
 
 def accounts(account_ids: Iterable[UUID]) -> dict[UUID, Account]:

@@ -4,8 +4,18 @@ from django.db import models
 from django.db.models import Q
 
 from holdfast.db.fields import CurrencyField, DueRow, MinorField, TenantKey, TenantRow, TokenHash
-from holdfast.db.laws import AppendOnly, Frozen, Moves, Permanent
+from holdfast.db.laws import AppendOnly, Frozen, Moves, Permanent, Rule
 from holdfast.orders.states import ORDER
+
+
+#: An order has the lines that were accepted with it, and gets no other ones later, whoever writes.
+OF_SNAPSHOT = """
+  IF NEW.position < 1
+     OR NEW.position > (SELECT jsonb_array_length(snapshot->'lines') FROM public.orders_order WHERE id = NEW.order_id) THEN
+    {refuse}
+  END IF;
+  RETURN NEW;
+"""
 
 
 class Order(TenantRow, DueRow):
@@ -83,6 +93,13 @@ class OrderLine(TenantRow):
             models.UniqueConstraint(fields=["order", "position"], name="orders_line_position"),
             models.CheckConstraint(name="orders_line_quantity", condition=Q(quantity__gte=1)),
             models.CheckConstraint(name="orders_line_amounts", condition=Q(unit_price_minor__gte=0, total_minor__gte=0)),
+            # Positions are unique, so that there are never more rows than lines were accepted.
+            Rule(
+                name="orders_line_of_snapshot",
+                when="BEFORE INSERT",
+                sql=OF_SNAPSHOT,
+                message="a line stands in the snapshot of its order",
+            ),
             AppendOnly(name="orders_line_append_only"),
         ]
 

@@ -28,6 +28,11 @@ def find(*, references: Iterable[UUID], names: Iterable[tuple[UUID, str]]) -> li
     return reads.rows(Payment, wanted, [*references], [account for account, _ in pairs], [name for _, name in pairs])
 
 
+def by_names(account_id: UUID, names: Iterable[str]) -> list[Payment]:
+    """Attempts with an account by the provider's ids, oldest first."""
+    return list(Payment.objects.filter(account_id=account_id, provider_id__in=set(names)).order_by("id"))
+
+
 def with_money(names: Iterable[tuple[UUID, str]]) -> list[tuple[tuple[UUID, str], Payment]]:
     """Attempts by the money that they hold or took: the account and the provider's id of it, and the attempt."""
     pairs = [*names]

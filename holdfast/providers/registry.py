@@ -16,6 +16,7 @@ ADAPTERS = {
     "mercadopago": "holdfast.providers.mercadopago.adapter:MercadoPagoAdapter",
     "sandbox": "holdfast.providers.sandbox.adapter:SandboxAdapter",
     "pix": "holdfast.providers.pix.adapter:PixAdapter",
+    "transfer": "holdfast.providers.transfer.adapter:TransferAdapter",
 }
 
 

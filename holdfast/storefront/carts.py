@@ -79,9 +79,9 @@ def change(request: HttpRequest, line: str) -> HttpResponse:
     """Set a line's quantity, or take it out."""
     here, mine = shop.of(request), _mine(request)
     typed = request.POST.get("quantity", "").strip()
-    quantity = 0 if "remove" in request.POST else int(typed) if typed.isdecimal() and len(typed) < 5 else -1
+    quantity = 0 if "remove" in request.POST else _number(typed)
     if quantity < 0 or quantity > limits.MAX_QUANTITY:
-        return to("cart", said="quantity_too_large" if quantity > 0 else "refused")
+        return to("cart", said="quantity_too_large" if quantity > 0 else "nothing_chosen")
     return _changed(
         lambda: shopping.change_line(
             merchant_id=here.id,
@@ -205,7 +205,7 @@ def totals(here: Shop, content: Content) -> dict[str, Any] | None:
             if used.gave_minor and used.promotion.kind != Kind.FREE_SHIPPING
         ],
         "fees": [(fee.name, here.money(fee.amount_minor, quoted.currency)) for fee in quoted.fees],
-        "shipping": here.money(quoted.shipping_minor, quoted.currency),
+        "shipping": here.money(quoted.shipping_minor, quoted.currency) if content.ships else "",
         "ships_free": content.ships and not quoted.shipping_minor,
         "tax": here.money(quoted.tax_minor, quoted.currency) if quoted.tax_minor else "",
         "tax_included": quoted.prices_include_tax,
@@ -247,7 +247,13 @@ def _wanted(request: HttpRequest) -> dict[str, int]:
     }
     if request.POST.get("variant"):
         said[request.POST["variant"]] = request.POST.get("quantity", "1").strip()
-    return {name: int(value) for name, value in said.items() if value.isdecimal() and len(value) < 5 and int(value)}
+    counts = {name: _number(value) for name, value in said.items()}
+    return {name: count for name, count in counts.items() if count > 0}
+
+
+def _number(typed: str) -> int:
+    """What was typed as a count; -1 where it is none. However long it is, it is only too large."""
+    return int(typed[:5]) if typed.isdecimal() else -1
 
 
 def _put(request: HttpRequest, here: Shop, wanted: dict[str, int]) -> Basket:

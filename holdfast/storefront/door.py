@@ -5,7 +5,9 @@ from functools import wraps
 from typing import Any, cast
 
 import structlog
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.utils.decorators import decorator_from_middleware
@@ -29,6 +31,12 @@ class StaleForm(Refused):
     """This form was open for too long, or cookies are switched off. Go back, reload the page and send it again."""
 
     status = 403
+
+
+class Unreadable(Refused):
+    """This request cannot be read: a body that is no form or too large, or a host that is not served."""
+
+    status = 400
 
 
 class WrongMethod(Refused):
@@ -80,6 +88,9 @@ def _answer(request: HttpRequest, view: View, methods: tuple[str, ...], path: di
         return trouble(request, error)
     except Http404:
         return trouble(request, NotFound())
+    except (BadRequest, MultiPartParserError, SuspiciousOperation) as error:  # whatever reads the form first meets it
+        log.info("storefront.unreadable", reason=type(error).__name__)
+        return trouble(request, Unreadable())
     except Exception as error:  # a page, whatever broke; the trace is in the log
         log.exception("storefront.defect", path=request.path, error=repr(error))
         return trouble(request, None)
@@ -107,7 +118,7 @@ def trouble(request: HttpRequest, error: HoldfastError | None) -> HttpResponse:
 
 def outside(request: HttpRequest, status: int) -> HttpResponse:
     """A page for what met no view: no such address, a host that is not served, a defect on the way."""
-    errors: dict[int, HoldfastError] = {404: NotFound(), 400: Refused(), 403: StaleForm()}
+    errors: dict[int, HoldfastError] = {404: NotFound(), 400: Unreadable(), 403: StaleForm()}
     found: Shop | None = None
     if status == 404:
         try:

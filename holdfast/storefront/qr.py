@@ -17,5 +17,7 @@ def qr_svg(text: str) -> str:
     """
     code = segno.make(text, error=ERROR_CORRECTION, micro=False)
     drawn = io.BytesIO()
-    code.save(drawn, kind="svg", scale=SCALE, border=4, dark="#000", light="#fff", xmldecl=False, svgclass="qr", lineclass=None)
+    # Without a size of its own it has a viewBox instead, so that a style sheet can show it in any size.
+    paint = {"dark": "#000", "light": "#fff", "svgclass": "qr", "lineclass": None}
+    code.save(drawn, kind="svg", scale=SCALE, border=4, xmldecl=False, omitsize=True, **paint)
     return drawn.getvalue().decode().strip()

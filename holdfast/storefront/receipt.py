@@ -23,6 +23,7 @@ from holdfast.orders import queries as orders
 from holdfast.orders.models import Order, OrderLine
 from holdfast.payments import queries as payments
 from holdfast.payments.models import Payment
+from holdfast.payments.states import IN_FLIGHT
 from holdfast.pricing.promotions import Kind
 from holdfast.storefront import addresses
 from holdfast.storefront.qr import qr_svg
@@ -30,8 +31,6 @@ from holdfast.storefront.shop import Shop
 
 #: What a snapshot's name says of a slot, for papers that know no other place for it. Here the time is told in local words.
 TIME_IN_NAME = re.compile(r", \d{4}-\d\d-\d\d \d\d:\d\d \S+$")
-#: States of an attempt in which nobody knows.
-IN_DOUBT = ("created", "unknown")
 #: Ways of fulfilment that the worker hands over within seconds.
 AT_ONCE = ("download", "voucher")
 
@@ -75,6 +74,7 @@ WORDS: dict[str, tuple[Promise, Promise]] = {
         gettext_lazy("Thank you. Your order is paid"),
         gettext_lazy("We are packing your parcel and write to you when it is on its way."),
     ),
+    "here": (gettext_lazy("Thank you. Your order is complete"), gettext_lazy("Everything you bought stands on this page.")),
     "done": (gettext_lazy("Thank you. Everything is on its way to you"), gettext_lazy("Your order is complete.")),
     "cancelled": (gettext_lazy("This order was cancelled"), gettext_lazy("Nothing will be taken from you.")),
     "refunded": (
@@ -132,7 +132,7 @@ def receipt(shop: Shop, order: Order, *, returned: bool, now: datetime) -> Recei
     latest = attempts[-1] if attempts else None
     captured, refunded = sum(row.captured_minor for row in attempts), sum(row.refunded_minor for row in attempts)
     status = orders.public_status(order, captured_minor=captured, refunded_minor=refunded)
-    step = answers.next_step(order, latest, holds_money=captured > 0)
+    step = answers.next_step(order, attempts, holds_money=captured > 0)
     mood = _mood(order, status, step["action"], attempts, parts, returned=returned)
     show = latest.show if latest is not None and mood == "pay" else {}
     headline, meaning = WORDS["by_hand" if show else mood]
@@ -177,12 +177,12 @@ def _mood(
         return status
     if status == "paid":
         if parts and all(row.state == "done" for row in parts):
-            return "done"
+            return "done" if any(row.way == "shipment" for row in parts) else "here"
         return "packing" if any(row.way == "shipment" and row.state != "done" for row in parts) else "paid"
     if status == "failed":
         if action == "wait":
             return "held"
-        return "unclear" if any(row.state in IN_DOUBT for row in attempts) else "pay_again"
+        return "unclear" if any(row.state in IN_FLIGHT for row in attempts) else "pay_again"
     if order.state == "payment_authorized":
         return "authorized"
     return "checking" if returned or action != "pay" else "pay"
@@ -200,7 +200,8 @@ def _bank(shop: Shop, order: Order, said: Mapping[str, Any]) -> list[tuple[str, 
         "reference": _("Reference"),
     }
     rows = [(label, str(said[name])) for name, label in names.items() if said.get(name)]
-    return [*rows, (_("Amount"), shop.money(order.total_minor, order.currency))]
+    # Where a part has come in already, what is still missing.
+    return [*rows, (_("Amount"), str(said.get("missing") or shop.money(order.total_minor, order.currency)))]
 
 
 def _line(shop: Shop, order: Order, row: OrderLine, slots: Mapping[UUID, Slot]) -> dict[str, Any]:

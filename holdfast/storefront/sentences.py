@@ -39,6 +39,7 @@ SENTENCES: dict[str, Promise] = {
     "cart_taken": _("This cart belongs to another account."),
     "already_in_checkout": _("This cart was ordered already. Look at your order to go on."),
     "provider_not_offered": _("This way to pay is not offered any more. Choose another one."),
+    "method_not_offered": _("You cannot pay that way here. Choose another one."),
     "unknown_provider": _("This way to pay is not offered any more. Choose another one."),
     "amount_not_possible": _("This total cannot be paid in this way. Choose another way, or change your cart."),
     "key_reused": _("This form was sent before with other content. Please check it and send it again."),
@@ -50,6 +51,7 @@ SENTENCES: dict[str, Promise] = {
     # Anything
     "busy": _("Somebody is changing the same thing right now. Nothing was lost: try again in a moment."),
     "stale_form": _("This form was open for too long, or cookies are switched off. Go back, reload the page and send it again."),
+    "unreadable": _("This could not be read. Go back, reload the page and send it again."),
     "not_found": _("This is not here (any more). Start again from the shop."),
 }
 REFUSED = _("This could not be done. Nothing was changed. Go back and try again.")

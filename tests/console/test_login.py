@@ -42,6 +42,13 @@ def test_an_email_is_taken_in_any_case(office: Office) -> None:
     assert answer.status_code == 302
 
 
+@pytest.mark.parametrize("onward", [{}, {"next": "//evil.test/"}, {"next": "https://evil.test/"}])
+def test_whoever_logs_in_without_a_page_in_mind_comes_to_today(office: Office, onward: dict[str, str]) -> None:
+    """The address of the login itself may be bookmarked, or come in a link of somebody else's."""
+    answer = browser().post("/console/login/", {"username": "ada@shop.test", "password": PASSWORD, **onward})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/console/")
+
+
 def test_staff_who_work_for_nobody_are_told_so(office: Office) -> None:
     User.objects.db_manager("owner").create_user("olga@nowhere.test", PASSWORD, is_staff=True)
     client = browser()

@@ -41,6 +41,13 @@ def test_an_order_without_any_attempt(office: Office) -> None:
     assert "Payment –" in text
 
 
+@pytest.mark.parametrize("path", ["orders/", "payments/", "events/"])
+@pytest.mark.parametrize("word", ["\x00", "cs_\x00test", "x" * 5000, "%"])
+def test_a_search_for_nonsense_finds_nothing(office: Office, path: str, word: str) -> None:
+    office.bought(MUG=1)
+    assert "Nothing here" in office.text(path, q=word)
+
+
 @pytest.mark.parametrize("column", ["time_zone", "locale"])
 def test_a_merchant_with_nonsense_for_a_setting(office: Office, column: str) -> None:
     order_id, _ = office.bought(MUG=1)

@@ -72,6 +72,7 @@ def test_what_was_opened_is_found_by_our_reference_alone(shop):
     assert attempt.fetch(opened.provider_id).provider_id == opened.provider_id
 
 
+@pytest.mark.needs("is_remote")
 def test_what_was_never_asked_is_certainly_not_there(shop):
     shop.attempt().open()
     assert shop.attempt().fetch() is None
@@ -125,6 +126,7 @@ def test_bad_credentials_mean_not_sent_and_never_pending(shop, bad_credentials):
         assert str(secret) not in refused.value.detail
 
 
+@pytest.mark.needs("is_remote")
 def test_another_accounts_attempt_is_not_found_by_its_reference(shop):
     attempt = shop.attempt()
     attempt.open()

@@ -35,7 +35,7 @@ from holdfast.fulfilment import services as fulfilment
 from holdfast.kernel import faults
 from holdfast.providers import registry
 from tests import build
-from tests.crash import money_back  # noqa: F401 - its scenarios are registered
+from tests.crash import money_back, transfers  # noqa: F401 - their scenarios are registered
 from tests.crash.registry import REPEATED, SCENARIOS, reaches
 from tests.crash.world import LOST_REPLY, Plan, World
 from tests.integration import driving

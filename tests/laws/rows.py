@@ -4,6 +4,7 @@ A builder gives the columns of one fresh, legal row. A merchant's first row of e
 later rows, where those do not need a `new` one. Parents are made only when no other was given.
 """
 
+import itertools
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from holdfast.kernel.ids import new_id
 AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
 SHA = "a" * 64
+#: Lines that an order accepted, more than any test needs; each line row takes the next place.
+ACCEPTED, PLACES = [{}] * 500, itertools.cycle(range(1, 501))
 TOTALS = {"total_minor": 1250, "net_minor": 1050, "tax_minor": 200, "shipping_net_minor": 0}
 
 Columns = dict[str, Any]
@@ -210,7 +213,7 @@ def _(rows: Rows) -> Columns:
     return {
         "number": unique(12), "token_sha256": unique(64), "cart_id": locked_cart,
         "external_id": None, "customer_id": None, "contact_id": the("customers_contact"), "state": "payment_pending",
-        "moved": moved(), "currency": "EUR", "total_minor": 1250, "snapshot": Jsonb({"totals": TOTALS}), "quote_sha256": SHA,
+        "moved": moved(), "currency": "EUR", "total_minor": 1250, "snapshot": Jsonb({"totals": TOTALS, "lines": ACCEPTED}), "quote_sha256": SHA,
         "placed_at": AT, "expires_at": LATER, "paid_at": None, "due_at": LATER, "attempts": 0,
     }  # fmt: skip
 
@@ -218,7 +221,7 @@ def _(rows: Rows) -> Columns:
 @build("orders_orderline")
 def _(rows: Rows) -> Columns:
     return {
-        "order_id": the("orders_order"), "position": secrets.randbelow(30_000), "kind": "good", "variant_id": new_id(),
+        "order_id": the("orders_order"), "position": next(PLACES), "kind": "good", "variant_id": new_id(),
         "stock_id": None, "slot_id": None, "name": "Mug", "sku": "MUG", "quantity": 1, "places": 1, "unit_price_minor": 1250,
         "discount_minor": 0, "tax_minor": 200, "total_minor": 1250,
     }  # fmt: skip
@@ -273,9 +276,9 @@ def _(rows: Rows) -> Columns:
     return {
         "order_id": the("orders_order"), "account_id": the("merchants_account"), "provider": "stripe",
         "provider_id": unique(), "amount_minor": 1250, "currency": "EUR", "capture": "automatic", "state": "captured",
-        "moved": moved(), "raw_status": "", "captured_minor": 1250, "refunded_minor": 0, "disputed_minor": 0, "metadata_sha256": SHA,
-        "method": "card", "pay_url": "", "show": Jsonb({}), "expires_at": LATER, "superseded_at": None, "surplus_at": None,
-        "late_of_id": None, "last_asked_at": None, "created_at": AT,
+        "moved": moved(), "raw_status": "", "captured_minor": 1250, "refunded_minor": 0, "disputed_minor": 0,
+        "metadata_sha256": SHA, "method": "card", "pay_url": "", "show": Jsonb({}), "expires_at": LATER,
+        "superseded_at": None, "surplus_at": None, "late_of_id": None, "last_asked_at": None, "created_at": AT,
         "due_at": None, "attempts": 0,
     }  # fmt: skip
 
@@ -330,6 +333,22 @@ def _(rows: Rows) -> Columns:
     return {
         "entry_id": the("ledger_entry"), "account": "receivable:stripe", "currency": "EUR", "debit_minor": 1250,
         "credit_minor": 0,
+    }  # fmt: skip
+
+
+@build("receipts_receipt")
+def _(rows: Rows) -> Columns:
+    return {
+        "account_id": the("merchants_account"), "source": "operator", "bank_id": unique(), "amount_minor": 1250,
+        "currency": "EUR", "paid_at": AT, "payer": "Ada", "text": "RF", "entered_by": "ada", "confirmed_by": None,
+        "payment_id": None, "state": "unmatched", "moved": moved(), "returned_minor": 0, "created_at": AT,
+    }  # fmt: skip
+
+
+@build("receipts_allocation")
+def _(rows: Rows) -> Columns:
+    return {
+        "receipt_id": new("receipts_receipt"), "payment_id": the("payments_payment"), "amount_minor": 1250, "at": AT,
     }  # fmt: skip
 
 

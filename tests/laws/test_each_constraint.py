@@ -166,6 +166,54 @@ def _(rows: Rows) -> None:
     rows.insert("merchants_membership", role="owner")
 
 
+# Transfers: a line of the bank's once, two different people, and no more spent than came in (R-D5).
+
+
+@breaks("receipts_bank_id")
+def _(rows: Rows) -> None:
+    twice(rows, "receipts_receipt", bank_id="FITID-1")
+
+
+@breaks("receipts_amount_positive")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_receipt", amount_minor=0)
+
+
+@breaks("receipts_returned_within")
+def _(rows: Rows) -> None:
+    rows.update("receipts_receipt", rows.insert("receipts_receipt"), returned_minor=1251)
+
+
+@breaks("receipts_two_people")
+def _(rows: Rows) -> None:
+    rows.update("receipts_receipt", rows.insert("receipts_receipt", entered_by="Ada"), confirmed_by="ADA")
+
+
+@breaks("receipts_statement_has_id")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_receipt", source="statement", bank_id=None)
+
+
+@breaks("receipts_allocated_once")
+def _(rows: Rows) -> None:
+    twice(rows, "receipts_allocation", receipt_id=rows.insert("receipts_receipt"), amount_minor=1)
+
+
+@breaks("receipts_allocation_positive")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_allocation", amount_minor=0)
+
+
+@breaks("receipts_allocation_within")
+def _(rows: Rows) -> None:
+    rows.insert("receipts_allocation", receipt_id=rows.insert("receipts_receipt", returned_minor=1))
+
+
+@breaks("merchants_account_window")
+def _(rows: Rows) -> None:
+    rows.insert("merchants_account", window_s=59)
+
+
 @breaks("merchant_late_money")
 def _(rows: Rows) -> None:
     rows.insert("merchants_merchant", late_money="keep")
@@ -310,6 +358,12 @@ def _(rows: Rows) -> None:
     twice(rows, "orders_orderline", position=1)
 
 
+@breaks("orders_line_of_snapshot")
+def _(rows: Rows) -> None:
+    """Nobody adds a line to an order that was placed."""
+    rows.insert("orders_orderline", position=501)
+
+
 @breaks("orders_line_quantity")
 def _(rows: Rows) -> None:
     rows.insert("orders_orderline", quantity=0)
@@ -386,7 +440,7 @@ def _(rows: Rows) -> None:
     rows.insert("payments_fact", amount_minor=0)
 
 
-# Money back: known by the provider's id once, and no more than came in (R-J1); how much is left is in test_refunds_within_captured.
+# Money back: known by the provider's id once, no more than came in (R-J1; what is left: test_refunds_within_captured).
 
 
 @breaks("payments_refund_provider_id")

@@ -16,6 +16,7 @@ from holdfast.orders.states import ORDER, PAID
 from holdfast.outbox.states import MESSAGE
 from holdfast.payments.states import DISPUTE, OPERATION, PAYMENT, REFUND
 from holdfast.promotions.states import REDEMPTION
+from holdfast.receipts.states import RECEIPT
 from tests.laws.refusals import NO_RIGHT, refused, unheld
 from tests.laws.rows import Rows, moved
 
@@ -26,6 +27,7 @@ MACHINES: dict[str, Machine] = {
     "inbox_event": EVENT,
     "inventory_reservation": RESERVATION,
     "promotions_redemption": REDEMPTION,
+    "receipts_receipt": RECEIPT,
     "orders_order": ORDER,
     "outbox_message": MESSAGE,
     "payments_payment": PAYMENT,

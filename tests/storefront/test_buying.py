@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 
-from holdfast.flows import questions, setup
+from holdfast.flows import expiry, questions, setup
 from holdfast.flows.setup import Offer
+from holdfast.kernel import limits
 from holdfast.kernel.clock import now
 from tests import build
+from tests.integration import driving
 from tests.storefront.conftest import Visitor, hidden, text
 
 DOUBTFUL = "failed|declined|not paid|Nothing was taken"
@@ -25,6 +27,18 @@ def test_the_shelf_is_searched_by_the_beginning_of_a_name(visitor: Visitor) -> N
     assert "Nothing here begins with “zebra”." in text(visitor.get("/?q=zebra"))
     assert "Tour" in text(visitor.get("/?kind=booking"))
     assert "Mug" not in text(visitor.get("/?kind=booking"))
+
+
+def test_a_number_that_is_too_long_is_told_to_be_too_large(visitor: Visitor, shop: Any) -> None:
+    visitor.put_in(shop.variants["MUG"])
+    line = re.findall(r"/cart/lines/(line_\w+)", visitor.get("/cart").content.decode())[0]
+    for typed in ("1000", "10000", "9" * 5000):
+        page = visitor.post("/cart/lines", variant=f"var_{shop.variants['MUG'].hex}", quantity=typed)
+        assert "That is more than we sell at once." in text(page)
+        assert visitor.post(f"/cart/lines/{line}", quantity=typed)["Location"] == "/cart?said=quantity_too_large"
+    for typed in ("", "-1", "1.5", "½", "\x00"):
+        assert visitor.post(f"/cart/lines/{line}", quantity=typed)["Location"] == "/cart?said=nothing_chosen"
+    assert "Subtotal 12,50 €" in text(visitor.get("/cart"))
 
 
 def test_what_is_gone_says_so_and_cannot_be_put_in(visitor: Visitor, shop: Any, database: Any) -> None:
@@ -106,6 +120,18 @@ def test_a_moved_price_is_shown_with_both_and_accepted(visitor: Visitor, shop: A
     assert database.value("SELECT total_minor FROM orders_order") == 1990
 
 
+def test_a_cart_that_another_tab_emptied_has_nothing_to_pay(visitor: Visitor, shop: Any, database: Any) -> None:
+    visitor.put_in(shop.variants["MUG"])
+    form = visitor.get("/checkout")
+    line = re.findall(r"/cart/lines/(line_\w+)", visitor.get("/cart").content.decode())[0]
+    visitor.post(f"/cart/lines/{line}", remove="1")
+    page = visitor.check_out(key=hidden(form, "key"), accept_quote=hidden(form, "accept_quote"))
+    assert page.status_code == 422
+    assert "Your cart is empty." in text(page)
+    assert re.findall(r'<button class="main">([^<]*)', page.content.decode()) == []
+    assert database.count("orders_order") == 0
+
+
 def test_what_somebody_else_took_is_told_with_a_way_on(visitor: Visitor, shop: Any, database: Any) -> None:
     visitor.put_in(shop.variants["MUG"], 10)
     build.buy(shop, MUG=1)
@@ -128,6 +154,31 @@ def test_in_doubt_nobody_is_told_that_it_failed(visitor: Visitor, shop: Any, gat
     assert visitor.get(answer["Location"].removesuffix("return") + "part").status_code == 200
     with database.as_owner() as owner:
         owner.execute("UPDATE payments_payment SET due_at = now(); UPDATE payments_operation SET due_at = now()")
+    build.work()
+
+
+def test_while_a_page_can_still_be_paid_nobody_is_told_that_nothing_was_taken(
+    visitor: Visitor, shop: Any, gateway: Any, database: Any
+) -> None:
+    """R-D7: the time to pay and the grace are over, and the provider never said that it closed."""
+    visitor.put_in(shop.variants["MUG"])
+    visitor.check_out()
+    gateway.mood_next("POST /v1/checkout/sessions/{id}/expire", "fail_before", times=2)
+    for seconds in (25 * 3600, limits.CLOSE_GRACE.total_seconds() + 1):
+        driving.travel(database, seconds=seconds)
+        driving.all_due(database, shop, "orders")
+        expiry.work()
+    states = "SELECT o.state || ' ' || p.state FROM orders_order o JOIN payments_payment p ON p.order_id = o.id"
+    assert database.value(states) == "expired open"
+    for address in (order_path(visitor), f"{order_path(visitor)}/return"):
+        page = text(visitor.get(address))
+        assert "We are still checking with your bank" in page
+        assert re.search(DOUBTFUL, page) is None
+    headers = {"Authorization": f"Bearer {shop.sk}"}
+    order_id = database.value("SELECT id FROM orders_order")
+    told = visitor.client.get(f"/v1/orders/ord_{order_id.hex}", headers=headers).json()
+    assert "Your bank has not answered yet" in told["next"]["detail"]
+    assert "not paid" not in told["next"]["detail"]
     build.work()
 
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 from holdfast.flows import setup
 from tests import build
@@ -49,6 +49,30 @@ def test_browsers_get_pages_for_what_is_not_there(visitor: Visitor, path: str) -
     assert page["Content-Type"].startswith("text/html")
     assert "There is nothing here" in text(page)
     assert page["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("application/x-www-form-urlencoded; charset=utf-16", b"a=b"),
+        ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % number for number in range(3000))),
+        ("application/x-www-form-urlencoded", b"a=" + b"x" * 4_000_000),
+    ],
+    ids=["no boundary", "another charset", "too many fields", "too large"],
+)
+def test_a_form_that_cannot_be_read_is_no_defect_of_ours(visitor: Visitor, kind: str, body: bytes) -> None:
+    page: Any = visitor.client.generic("POST", "/cart/lines", body, content_type=kind)
+    assert page.status_code == 400
+    assert "Go back, reload the page and send it again." in text(page)
+
+
+@override_settings(ALLOWED_HOSTS=["shop.test"])
+def test_a_host_that_is_not_served_is_a_bad_request(shop: Any) -> None:
+    """As docs/settings.md says of HOLDFAST_ALLOWED_HOSTS."""
+    page: Any = Visitor("evil.test").get("/")
+    assert page.status_code == 400
+    assert page["Content-Type"].startswith("text/html")
 
 
 def test_programs_still_get_problems(visitor: Visitor) -> None:

@@ -17,7 +17,8 @@ def test_it_needs_no_script_and_no_style():
     drawn = qr_svg(CODE)
     root = ElementTree.fromstring(drawn)
     assert (root.tag, root.get("class")) == ("{http://www.w3.org/2000/svg}svg", "qr")
-    assert root.get("width") == root.get("height") == str(4 * (segno.make(CODE, error="m", micro=False).symbol_size()[0]))
+    side = 4 * segno.make(CODE, error="m", micro=False).symbol_size()[0]
+    assert (root.get("viewBox"), root.get("width")) == (f"0 0 {side} {side}", None)
     for each in root.iter():
         assert not {"style", "onload", "onclick"} & set(each.attrib)
         assert each.tag.rpartition("}")[2] in ("svg", "g", "path")

@@ -57,6 +57,14 @@ def test_countries_are_those_that_some_way_of_shipping_goes_to(visitor: Visitor,
     assert "9,90 €" in told
 
 
+def test_what_is_not_shipped_costs_no_shipping_and_says_none(visitor: Visitor, shop: Any) -> None:
+    visitor.put_in(shop.variants["BOOK"])
+    for page in ("/cart", "/checkout"):
+        assert "Shipping" not in text(visitor.get(page))
+    visitor.put_in(shop.variants["MUG"])
+    assert "Shipping to Germany 4,90 €" in text(visitor.get("/cart"))
+
+
 def test_a_fee_stands_in_the_totals_of_cart_and_order(visitor: Visitor, shop: Any, offers: None, database: Any) -> None:
     merchant_says(database, "fees", [{"key": "h", "name": "Handling", "amount_minor": 119, "tax_class": "standard"}])
     visitor.put_in(shop.variants["MUG"])

@@ -21,7 +21,7 @@ from holdfast.merchants import queries as merchants
 def events_list(desk: Desk, request: HttpRequest) -> View:
     """Events newest first, or the one that the provider's id names."""
     choices = [lists.chosen(request, "state", "State", lists.words(sorted(EVENT.states)))]
-    word = request.GET.get("q", "").strip()
+    word = lists.asked(request)
     found = (
         Page(inbox.named(word, account_ids=merchants.account_ids()))
         if word

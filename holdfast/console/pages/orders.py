@@ -24,6 +24,9 @@ from holdfast.payments.models import Payment
 from holdfast.payments.states import PAYMENT
 
 COLUMNS = ("Order", "Status", "Order state", "Payment", "Fulfilment", "#Total", "Customer")
+#: An address in the order in which people write it; the database keeps its names sorted.
+ADDRESS = ("line1", "line2", "postal_code", "city", "state", "country")
+NOT_FOUND = "Write an order number or an e-mail from its beginning, an e-mail with three letters at least, and an id in full."
 STATUSES = ("pending", "paid", "failed", "cancelled", "refunded")
 #: Tones of the public status, which shares words with the machines.
 STATUS_TONES = {"pending": "busy", "paid": "good", "failed": "bad", "cancelled": "plain", "refunded": "warn"}
@@ -37,7 +40,7 @@ def orders_list(desk: Desk, request: HttpRequest) -> View:
         lists.chosen(request, "payment", "Payment", lists.words(sorted(PAYMENT.states))),
         lists.chosen(request, "fulfilment", "Fulfilment", lists.words(sorted(FULFILMENT.states))),
     ]
-    word = request.GET.get("q", "").strip()
+    word = lists.asked(request)
     found = Page(orders.listed(search.orders_named(word))) if word else _page(desk, request, *(c.value for c in choices))
     ids = [order.pk for order in found.rows]
     attempts = payments.attempts_of(ids, limit=20 * len(ids))
@@ -68,6 +71,7 @@ def orders_list(desk: Desk, request: HttpRequest) -> View:
         choices=[] if word else choices,
         dates=not word,
         search="Order number, e-mail, provider's id, event, ord_… pay_… evt_…",
+        note=NOT_FOUND if word and not found.rows else "",
     )
 
 
@@ -91,8 +95,7 @@ def order_page(desk: Desk, request: HttpRequest, key: str) -> View:
     order = orders.whole(parsed("ord", key))
     story = timeline.of_order(order, desk.show)
     captured, refunded = payments.money_of([order.pk]).get(order.pk, (0, 0))
-    latest = story.attempts[-1] if story.attempts else None
-    step = answers.next_step(order, latest, holds_money=captured > 0)
+    step = answers.next_step(order, story.attempts, holds_money=captured > 0)
     return View(
         "console/order.html",
         {
@@ -202,7 +205,7 @@ def contact(order: Order) -> list[tuple[str, Cell]]:
     if row.erased_at:
         return [("Personal data", Cell("erased"))]
     place = row.address if isinstance(row.address, dict) else {}
-    address = ", ".join(str(value) for value in place.values() if value)
+    address = ", ".join(str(place[name]) for name in ADDRESS if place.get(name))
     told = [("Name", row.name), ("E-mail", row.email), ("Phone", row.phone), ("Address", address)]
     return [(name, Cell(value)) for name, value in told if value]
 

@@ -28,7 +28,7 @@ def payments_list(desk: Desk, request: HttpRequest) -> View:
         lists.chosen(request, "state", "State", lists.words(sorted(PAYMENT.states))),
         lists.chosen(request, "provider", "Provider", lists.words(sorted(registry.ADAPTERS))),
     ]
-    word = request.GET.get("q", "").strip()
+    word = lists.asked(request)
     found = (
         Page(payments.named(word, account_ids=merchants.account_ids(), limit=limits.STAFF_PAGE))
         if word

@@ -1,6 +1,6 @@
 """The gateway's own account of Mercado Pago's side, for a judge that believes nobody else."""
 
-from holdfast.gateway.mercadopago import payments, refunds, store, words
+from holdfast.gateway.mercadopago import outcomes, refunds, store, words
 from holdfast.gateway.tx import Tx
 
 
@@ -18,7 +18,7 @@ def report(tx: Tx, account: str | None) -> dict:
 
 def _payment(tx: Tx, payment: dict) -> dict:
     currency = payment["currency_id"]
-    taken = payment["status"] in payments.TAKEN
+    taken = payment["status"] in outcomes.TAKEN
     minor = words.minor(payment["transaction_amount"], currency) or 0
     fees = sum(words.minor(each["amount"], currency) or 0 for each in payment["fee_details"])
     charged_back = payment["status"] == "charged_back" and payment["status_detail"] != "reimbursed"

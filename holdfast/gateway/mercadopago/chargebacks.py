@@ -3,7 +3,7 @@
 https://www.mercadopago.com.br/developers/en/docs/checkout-pro/chargebacks/manage
 """
 
-from holdfast.gateway.mercadopago import notices, payments, refunds, store, words
+from holdfast.gateway.mercadopago import notices, outcomes, refunds, store, words
 from holdfast.gateway.mercadopago.api import Call, Operation
 from holdfast.gateway.mercadopago.problems import invalid, wrong_state
 from holdfast.gateway.tx import Tx
@@ -66,7 +66,7 @@ def _tell(tx: Tx, chargeback: dict, payment: dict, account: str, action: str) ->
     store.touch(tx, payment)
     mute = store.private(tx, store.PAYMENT, payment["id"]).get("mute", False)
     notices.of_chargeback(tx, chargeback, payment, account=account, action=action, mute=mute)
-    payments.tell(tx, payment)
+    outcomes.tell(tx, payment)
 
 
 def retrieve(tx: Tx, call: Call) -> dict:

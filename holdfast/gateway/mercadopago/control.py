@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from holdfast.gateway import cards
-from holdfast.gateway.mercadopago import chargebacks, notices, pages, payments, preferences, refunds, store
+from holdfast.gateway.mercadopago import chargebacks, notices, outcomes, pages, preferences, refunds, store
 from holdfast.gateway.mercadopago.problems import Problem
 from holdfast.gateway.tx import Tx, encode
 from holdfast.gateway.world import MERCADO_PAGO, open_account
@@ -44,11 +44,11 @@ def pay_preference(tx: Tx, preference: dict, said: dict) -> dict:
 
 def settle_payment(tx: Tx, payment: dict, said: dict) -> dict:
     """A Pix that is paid, or the end of a review."""
-    return payments.settle(tx, payment, succeeded=_succeeded(said))
+    return outcomes.settle(tx, payment, succeeded=_succeeded(said))
 
 
 def pay_late(tx: Tx, payment: dict, said: dict) -> dict:
-    return payments.pay_late(tx, payment)
+    return outcomes.pay_late(tx, payment)
 
 
 def cancel_payment(tx: Tx, payment: dict, said: dict) -> dict:
@@ -56,13 +56,13 @@ def cancel_payment(tx: Tx, payment: dict, said: dict) -> dict:
     by = said.get("by", "payer")
     if by not in ("payer", "collector", "expired"):
         raise ValueError("by is payer, collector or expired")
-    return payments.cancel(tx, payment, detail=by if by == "expired" else f"by_{by}")
+    return outcomes.cancel(tx, payment, detail=by if by == "expired" else f"by_{by}")
 
 
 def alter_payment(tx: Tx, payment: dict, said: dict) -> dict:
     """Any words in place of its own, such as a status of the future; and it is told."""
     store.touch(tx, payment | said)
-    payments.tell(tx, payment | said)
+    outcomes.tell(tx, payment | said)
     return payment | said
 
 

@@ -1,6 +1,6 @@
 """What happens of its own accord when its time has come."""
 
-from holdfast.gateway.mercadopago import chargebacks, payments, refunds, store
+from holdfast.gateway.mercadopago import chargebacks, outcomes, refunds, store
 from holdfast.gateway.mercadopago.problems import Problem
 from holdfast.gateway.tx import Tx
 
@@ -17,9 +17,9 @@ def go_off(tx: Tx, object_id: str, action: str) -> None:
 
 def _do(tx: Tx, obj: dict, action: str) -> None:
     if action == "expire":
-        payments.cancel(tx, obj, detail="expired")
+        outcomes.cancel(tx, obj, detail="expired")
     elif action in ("settle", "fail"):
-        payments.settle(tx, obj, succeeded=action == "settle")
+        outcomes.settle(tx, obj, succeeded=action == "settle")
     elif action in ("refund_succeeds", "refund_fails"):
         refunds.settle(tx, obj, succeeded=action == "refund_succeeds")
     elif action == "dispute":

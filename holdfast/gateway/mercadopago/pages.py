@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from holdfast.gateway import cards
-from holdfast.gateway.mercadopago import markup, payments, preferences, store
+from holdfast.gateway.mercadopago import markup, outcomes, preferences, store
 from holdfast.gateway.mercadopago.problems import Problem
 from holdfast.gateway.pages import NOT_A_TEST_CARD
 from holdfast.gateway.tx import Tx
@@ -43,7 +43,7 @@ def checkout(tx: Tx, request: Request, form: dict) -> Response:
     if preferences.is_over(tx, preference):
         return HTMLResponse(markup.expired(preference), 200 if request.method == "GET" else 410)
     if request.method == "GET":
-        paid = any(each["status"] in payments.TAKEN for each in preferences.payments_of(tx, preference))
+        paid = any(each["status"] in outcomes.TAKEN for each in preferences.payments_of(tx, preference))
         return HTMLResponse(markup.checkout(preference, total, again=paid))
     number = form.get("card", "")
     card = cards.read(number)
@@ -81,9 +81,9 @@ def ticket(tx: Tx, request: Request, form: dict) -> Response:
     if payment["payment_method_id"] != "pix":
         raise Problem(404, "This is no Pix")
     if form.get("answer") == "pay" and payment["status"] == "pending":
-        payment = payments.settle(tx, payment, succeeded=True)
+        payment = outcomes.settle(tx, payment, succeeded=True)
     elif form.get("answer") == "cancel" and payment["status"] == "pending":
-        payment = payments.cancel(tx, payment, detail="by_payer")
+        payment = outcomes.cancel(tx, payment, detail="by_payer")
     return HTMLResponse(markup.ticket(payment))
 
 

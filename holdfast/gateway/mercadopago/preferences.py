@@ -6,7 +6,7 @@ https://www.mercadopago.com.br/developers/en/reference/online-payments/checkout-
 import uuid
 
 from holdfast.gateway import cards
-from holdfast.gateway.mercadopago import payments, store, words
+from holdfast.gateway.mercadopago import outcomes, payments, store, words
 from holdfast.gateway.mercadopago.api import Call, Operation
 from holdfast.gateway.mercadopago.problems import Problem, invalid
 from holdfast.gateway.tx import Tx
@@ -142,8 +142,8 @@ def pay(tx: Tx, preference: dict, card: cards.Card, *, review: bool = False) -> 
     )
     if card.does == "decline_once":
         declined = cards.Card(card.number, "approve" if earlier else "decline", card.title, *cards.DECLINED)
-        return payments.present(tx, payment, declined, account=account)
-    return payments.present(tx, payment, card, account=account, review=review)
+        return outcomes.present(tx, payment, declined, account=account)
+    return outcomes.present(tx, payment, card, account=account, review=review)
 
 
 OPERATIONS = [

@@ -4,7 +4,7 @@ They carry nothing of the account's own: no reference, no metadata.
 """
 
 from holdfast.gateway import cards
-from holdfast.gateway.mercadopago import payments, store, words
+from holdfast.gateway.mercadopago import outcomes, payments, store, words
 from holdfast.gateway.mercadopago.api import Call, Operation
 from holdfast.gateway.mercadopago.problems import invalid, wrong_state
 from holdfast.gateway.tx import Tx
@@ -86,7 +86,7 @@ def _tell_payment(tx: Tx, payment: dict, refund: dict) -> None:
         detail = "accredited" if not gone else "partially_refunded" if left else "by_admin" if by_admin else "refunded"
         payment |= {"status": "approved" if left else "refunded", "status_detail": detail}
     store.touch(tx, payment)
-    payments.tell(tx, payment)
+    outcomes.tell(tx, payment)
 
 
 def settle(tx: Tx, refund: dict, *, succeeded: bool) -> dict:

@@ -36,19 +36,19 @@ def changed(account: AccountHandle, *, since: datetime, until: datetime) -> Iter
     begin, offset = written(since), 0
     seen: set[str] = set()
     while True:
-        rows = _page(account, begin=begin, end=written(until), offset=offset)
-        fresh = [row for row in rows if str(row.get("id")) not in seen]
+        page = _page(account, begin=begin, end=written(until), offset=offset)
+        fresh = [row for row in page.rows if str(row.get("id")) not in seen]
         seen.update(str(row.get("id")) for row in fresh)
         yield from fresh
-        if len(rows) < searching.PAGE:
+        if page.is_last(offset=offset):
             return
-        last = string(rows[-1].get("date_last_updated"))
+        last = string(page.rows[-1].get("date_last_updated"))
         if moment(last) is None:
             raise Unknown("The next page of Mercado Pago's payments cannot be asked for: its last row has no time.")
-        begin, offset = (begin, offset + len(rows)) if last == begin else (last, 0)
+        begin, offset = (begin, offset + len(page.rows)) if last == begin else (last, 0)
 
 
-def _page(account: AccountHandle, *, begin: str, end: str, offset: int) -> list[Mapping[str, Any]]:
+def _page(account: AccountHandle, *, begin: str, end: str, offset: int) -> searching.Page:
     filters = {
         "range": "date_last_updated",
         "begin_date": begin,
@@ -58,4 +58,4 @@ def _page(account: AccountHandle, *, begin: str, end: str, offset: int) -> list[
         "limit": searching.PAGE,
         "offset": offset,
     }
-    return searching.rows_of(account, lambda sdk, options: sdk.payment().search(filters, options), "results")
+    return searching.page(account, lambda sdk, options: sdk.payment().search(filters, options), "results")

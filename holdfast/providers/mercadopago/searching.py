@@ -5,6 +5,7 @@ number.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mercadopago import SDK
@@ -72,19 +73,29 @@ def preferences_of(ours: str, account: AccountHandle) -> list[str]:
 def every(
     account: AccountHandle, question: Callable[[SDK, RequestOptions, dict[str, int]], Answer], name: str
 ) -> list[Mapping[str, Any]]:
-    """All rows of a search, page by page."""
+    """All rows of a search, page by page. A page may be shorter than we ask for, so that only the total tells the end."""
     rows: list[Mapping[str, Any]] = []
     while len(rows) < MOST:
-        page = {"limit": PAGE, "offset": len(rows)}
-        more = rows_of(account, lambda sdk, options, page=page: question(sdk, options, page), name)  # type: ignore[misc]
-        rows += more
-        if len(more) < PAGE:
+        offset = {"limit": PAGE, "offset": len(rows)}
+        more = page(account, lambda sdk, options, offset=offset: question(sdk, options, offset), name)  # type: ignore[misc]
+        rows += more.rows
+        if more.is_last(offset=offset["offset"]):
             return rows
     raise Unknown(f"There are more than {MOST} of them to search through.")
 
 
-def rows_of(account: AccountHandle, question: Question, name: str) -> list[Mapping[str, Any]]:
-    """One page."""
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Some rows of a search, and how many there are in all where it says so."""
+
+    rows: list[Mapping[str, Any]]
+    total: int | None
+
+    def is_last(self, *, offset: int) -> bool:
+        return not self.rows or (self.total is not None and offset + len(self.rows) >= self.total)
+
+
+def page(account: AccountHandle, question: Question, name: str) -> Page:
     try:
         body = ask(account, question)
     except Refusal as refusal:
@@ -92,7 +103,8 @@ def rows_of(account: AccountHandle, question: Question, name: str) -> list[Mappi
     rows = mapping(body).get(name)
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise Unknown("Mercado Pago's answer is not a page of a search.")
-    return rows
+    total = mapping(mapping(body).get("paging")).get("total", mapping(body).get("total"))
+    return Page(rows=rows, total=total if type(total) is int else None)
 
 
 def number_of(row: Mapping[str, Any]) -> str:
@@ -109,10 +121,10 @@ def report(body: Mapping[str, Any], *, account: AccountHandle, source: Source) -
 
 
 def cases_of(body: Mapping[str, Any], account: AccountHandle) -> Sequence[object]:
-    """The chargebacks of a payment."""
+    """The chargebacks of a payment: there is one, or a few."""
     if body.get("status") != "charged_back" or body.get("id") is None:
         return ()
-    return rows_of(account, lambda sdk, options: sdk.chargeback().search({"payment_id": body["id"]}, options), "results")
+    return page(account, lambda sdk, options: sdk.chargeback().search({"payment_id": body["id"]}, options), "results").rows
 
 
 def told(rows: Sequence[Mapping[str, Any]], *, account: AccountHandle, source: Source) -> list[tuple[str, ProviderReport]]:

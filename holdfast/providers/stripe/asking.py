@@ -1,18 +1,16 @@
 """Asking Stripe through its SDK, and what every failure means. The table is in docs/adding-a-provider.md."""
 
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import requests.exceptions
 import stripe
-import urllib3.exceptions
 
 from holdfast.kernel import limits
 from holdfast.providers.contract import AccountHandle, NotSent, Unknown
 from holdfast.providers.http import is_secret
+from holdfast.providers.tries import never_written
 
 # Otherwise the SDK writes an identifier into the user's home directory and sends it along.
 stripe.enable_telemetry = False
@@ -21,16 +19,6 @@ T = TypeVar("T")
 
 #: Clients kept in memory: one per merchant account that this process has asked about.
 CLIENTS = 256
-#: All of these happen before a byte of the request is written.
-BEFORE_THE_WRITE = (
-    urllib3.exceptions.NewConnectionError,  # refused, unreachable; NameResolutionError is one of them
-    urllib3.exceptions.ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-)
 
 
 class Refusal(Exception):
@@ -165,24 +153,6 @@ def meaning(error: stripe.StripeError, *, heard_before: bool) -> Exception:
 
 def _not_sent(detail: str, heard_before: bool) -> Exception:
     return Unknown(f"{detail} An earlier try may have been heard.") if heard_before else NotSent(detail)
-
-
-def never_written(error: BaseException) -> bool:
-    """Whether a connection failed before a byte of the request was written (S-50)."""
-    return any(isinstance(link, BEFORE_THE_WRITE) for link in causes(error))
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what it wraps: requests keeps the reason in `args`, urllib3 in `reason`."""
-    todo, seen = [error], set()
-    while todo:
-        link = todo.pop()
-        if id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        inside = (link.__cause__, getattr(link, "reason", None), *link.args)
-        todo.extend(each for each in inside if isinstance(each, BaseException))
 
 
 def spoken(error: stripe.StripeError) -> Mapping[str, Any]:

@@ -44,7 +44,8 @@ def test_another_name_is_refused_with_the_names_that_there_are():
 @pytest.mark.parametrize("path", sorted(FLOOR.rglob("*.py")), ids=lambda path: str(path.relative_to(FLOOR)))
 def test_an_adapter_knows_the_kernel_and_its_own_folder_only(path):
     folder = path.relative_to(FLOOR).parts[0]
-    allowed = ("holdfast.kernel", "holdfast.providers.contract", "holdfast.providers.http", f"holdfast.providers.{folder}")
+    shared = ("holdfast.providers.contract", "holdfast.providers.http", "holdfast.providers.tries")
+    allowed = ("holdfast.kernel", *shared, f"holdfast.providers.{folder}")
     for node in ast.walk(ast.parse(path.read_text())):
         names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else names

@@ -1,0 +1,1 @@
+"""Money that came into a merchant's bank account, and what it was for."""
