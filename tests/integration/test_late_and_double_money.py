@@ -94,7 +94,7 @@ def test_a_merchant_may_want_no_late_money_at_all(world: World) -> None:
     merchant_wants_late_money_refunded(world)
     world.place()
     let_go_by_grace(world)
-    world.pay()
+    pay_late(world)
     world.hear()
     world.recover()
     end = driving.picture(world.database, world.order_id)
@@ -103,12 +103,24 @@ def test_a_merchant_may_want_no_late_money_at_all(world: World) -> None:
     assert case(world) == ("late_money", world.payment.pk.hex)
 
 
+def test_money_that_was_paid_in_time_is_not_late_because_we_heard_late(world: World) -> None:
+    """S-35: the provider's time counts, whatever the merchant does with late money."""
+    merchant_wants_late_money_refunded(world)
+    world.place()
+    let_go_by_grace(world)
+    world.pay()  # our clock is ahead of the provider's: it was paid within the window
+    world.hear()
+    world.recover()
+    end = driving.picture(world.database, world.order_id)
+    assert (end.order, end.ledger, end.refunds, end.cases) == ("partially_fulfilled", LEDGER, [], [])
+
+
 def test_late_money_that_the_provider_does_not_refund_stays_a_persons_case(world: World) -> None:
     """R-D6, R-J2: the bank disputes a cent of it first, and until that is decided the provider refunds nothing."""
     merchant_wants_late_money_refunded(world)
     world.place()
     let_go_by_grace(world)
-    world.pay()
+    pay_late(world)
     hear(world)
     assert driving.picture(world.database, world.order_id).refunds == [("requested", "intended", TOTAL)]
     dispute(world, 1)
@@ -125,7 +137,7 @@ def test_late_money_whose_refund_bounces_can_be_refunded_by_a_person(world: Worl
     merchant_wants_late_money_refunded(world)
     world.place()
     let_go_by_grace(world)
-    world.pay()
+    pay_late(world)
     world.hear()
     world.recover()
     settle_refund(world, "failed")
@@ -143,7 +155,7 @@ def test_late_money_goes_back_although_the_provider_is_silent_at_first(world: Wo
     merchant_wants_late_money_refunded(world)
     world.place()
     let_go_by_grace(world)
-    world.pay()
+    pay_late(world)
     world.gateway.mood_next("POST /v1/refunds", "reset_after", times=2)
     world.hear()
     world.recover()
@@ -319,6 +331,13 @@ def pay_after_all(world: World) -> str:
 def merchant_wants_late_money_refunded(world: World) -> None:
     with world.database.as_owner() as connection:
         connection.execute("UPDATE merchants_merchant SET late_money = 'refund' WHERE id = %s", [world.shop.id])
+
+
+def pay_late(world: World) -> None:
+    """The provider takes the money after the window. Its clock did not travel with ours, so the window is moved before it."""
+    with world.database.as_owner() as connection:
+        connection.execute("UPDATE orders_order SET expires_at = now() - interval '1 minute' WHERE id = %s", [world.order_id])
+    world.pay()
 
 
 def went_back(world: World, end: driving.Picture, order: str) -> None:

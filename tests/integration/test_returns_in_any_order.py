@@ -67,8 +67,8 @@ def test_every_order_of_a_payments_and_its_refunds_events_ends_the_same(world: W
         assert [each["data"]["object"]["status"] for each in told[2:]] == ["pending", "succeeded"]
         arrive(world, [told[index] for index in way], twice=number % 5 == 0)
         early += world.count("inbox_event", f"points AND order_id = '{world.order_id}'") > 0
-        end = ending(world)
-        ends[end] = ends.get(end, 0) + 1
+        text = ending(world)
+        ends[text] = ends.get(text, 0) + 1
     assert list(ends.values()) == [24], "\n".join(ends)
     assert early == 12  # wherever a refund's event was the first of the four
     end = picture(world)
@@ -91,8 +91,8 @@ def test_every_order_of_a_bounced_refunds_events_ends_the_same(world: World) -> 
         (made,) = [each["id"] for each in world.gateway.books(world.shop.secret_key)["refunds"] if each["id"] not in before]
         world.gateway.control("POST", f"/refunds/{made}/settle", outcome="failed")
         arrive(world, events_of(world, intent(world), way), twice=True)
-        end = ending(world)
-        ends[end] = ends.get(end, 0) + 1
+        text = ending(world)
+        ends[text] = ends.get(text, 0) + 1
     assert list(ends.values()) == [6], "\n".join(ends)
     end = picture(world)
     assert (end.order, end.ledger, end.refunds) == ("paid", LEDGER, [("requested", "failed", 640)])
