@@ -35,7 +35,9 @@ class LineBack(Body):
 class RefundAsk(Body):
     """An amount, or lines (with or without the shipping), or neither: all that is left of the payment."""
 
-    amount_minor: int | None = Field(None, ge=1, le=limits.MAX_AMOUNT_MINOR, description="In minor units of the payment.")
+    amount_minor: int | None = Field(
+        None, strict=True, ge=1, le=limits.MAX_AMOUNT_MINOR, description="In minor units of the payment."
+    )
     currency: str = Field("", pattern="^([A-Z]{3})?$", description="Said for safety: another one than the payment's is refused.")
     lines: list[LineBack] = Field(default_factory=list, max_length=limits.MAX_CART_LINES)
     shipping: bool = Field(False, description="With lines or alone: what the shipping had cost goes back too.")
@@ -80,7 +82,7 @@ class RefundList(BaseModel):
 class CaptureAsk(Body):
     """Less than what is held takes a part and lets go of the rest."""
 
-    amount_minor: int | None = Field(None, ge=1, le=limits.MAX_AMOUNT_MINOR)
+    amount_minor: int | None = Field(None, strict=True, ge=1, le=limits.MAX_AMOUNT_MINOR)
 
 
 class Captured(BaseModel):

@@ -1,14 +1,15 @@
 """What follows when an order's money goes back, by refund or by a lost dispute: the same whatever the path."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from holdfast.cases import services as cases
 from holdfast.db.moves import Cause
+from holdfast.flows import shares
 from holdfast.flows.visit import Visit, evidence
 from holdfast.fulfilment import queries as fulfilment_queries
 from holdfast.fulfilment import services as fulfilment
 from holdfast.inventory import services as inventory
-from holdfast.kernel.money import allocate
 from holdfast.ledger.services import Parts
 from holdfast.orders import services as orders
 from holdfast.orders.models import Order, OrderLine
@@ -52,13 +53,8 @@ def parts(visit: Visit, *, before: int, growth: int) -> Parts:
 
 
 def _shares(visit: Visit, back: int) -> Parts:
-    totals = visit.order.snapshot["totals"]
-    names = ("net_minor", "shipping_net_minor", "fees_net_minor", "tax_minor")
-    weights = [totals.get(name, 0) for name in names]
-    sold = min(back, captured_minor(visit))
-    net, shipping, fees, tax = allocate(sold, weights) if sum(weights) else (0, 0, 0, 0)
-    rest = back - (net + shipping + fees + tax)
-    return Parts(net_minor=net, shipping_minor=shipping, fees_minor=fees, tax_minor=tax, deposit_minor=rest)
+    sold = shares.of_sale(visit.order, min(back, captured_minor(visit)))
+    return replace(sold, deposit_minor=back - sold.total_minor)
 
 
 def captured_minor(visit: Visit) -> int:

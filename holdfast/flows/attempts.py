@@ -57,7 +57,7 @@ def authorized(visit: Visit) -> str:
 
 def captured(visit: Visit) -> str:
     """The provider took the money: the one way in which an order becomes paid."""
-    if not _fits(visit):
+    if not _fits(visit) or _took_a_part(visit):
         return _unapplied(visit)
     report, facts = visit.report, visit.dossiers.facts
     if visit.payment.state not in IN_FLIGHT and not facts.knows_capture(visit.payment, report.object_id or ""):
@@ -219,6 +219,12 @@ def _fits(visit: Visit) -> bool:
     amount, currency = report.amount_minor or 0, report.currency
     partly = payment.capture == Payment.Capture.MANUAL and report.kind is Kind.CAPTURED and 0 < amount < payment.amount_minor
     return (amount == payment.amount_minor or partly) and currency == payment.currency and bool(report.object_id)
+
+
+def _took_a_part(visit: Visit) -> bool:
+    """Less of this money was captured before, and the rest was let go of: the order is sold for that part and never for more."""
+    fact = visit.dossiers.facts.find(visit.payment, "capture", visit.report.object_id or "")
+    return fact is not None and fact.amount_minor < (visit.report.amount_minor or 0)
 
 
 def _unapplied(visit: Visit) -> str:

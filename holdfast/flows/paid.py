@@ -5,13 +5,12 @@ from typing import Any
 
 from holdfast.cases import services as cases
 from holdfast.db.moves import Cause
-from holdfast.flows import moneyback
+from holdfast.flows import moneyback, shares
 from holdfast.flows.dossiers import Dossiers
 from holdfast.fulfilment import services as fulfilment
 from holdfast.inventory import queries as inventory_queries
 from holdfast.inventory import services as inventory
 from holdfast.kernel import limits
-from holdfast.kernel.money import allocate
 from holdfast.ledger import services as ledger
 from holdfast.merchants import queries as merchants
 from holdfast.orders import services as orders
@@ -80,16 +79,13 @@ def _post_sale(order: Order, payment: Payment, *, now: datetime) -> None:
     if payment.captured_minor < order.total_minor:
         missing = payment.captured_minor - order.total_minor
         orders.adjust(order, payment_id=payment.pk, amount_minor=missing, cause="less was captured than authorized", now=now)
-    totals = order.snapshot["totals"]
-    names = ("net_minor", "tax_minor", "shipping_net_minor", "fees_net_minor")
-    weights = [totals.get(name, 0) for name in names]
-    net, tax, shipping, fees = allocate(payment.captured_minor, weights) if payment.captured_minor else (0, 0, 0, 0)
+    sold = shares.of_sale(order, payment.captured_minor)
     ledger.sale(
         ledger.Subject(order.merchant_id, order.pk, payment.pk),
-        net_minor=net,
-        tax_minor=tax,
-        shipping_minor=shipping,
-        fees_minor=fees,
+        net_minor=sold.net_minor,
+        tax_minor=sold.tax_minor,
+        shipping_minor=sold.shipping_minor,
+        fees_minor=sold.fees_minor,
         currency=order.currency,
         effective_at=now,
         now=now,

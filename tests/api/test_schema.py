@@ -19,11 +19,15 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import TestPhase
 
 from config.wsgi import application
+from holdfast.db.tenancy import writing
 from holdfast.flows import setup
 from holdfast.flows.setup import Offer
+from holdfast.kernel import limits
 from holdfast.kernel.ids import shown
+from holdfast.merchants.models import Account
 from tests import build
 from tests.api.scene import Caller, Scene
+from tests.integration.bank import BANK
 
 CASES = int(os.environ.get("HOLDFAST_API_CASES") or (300 if os.environ.get("CI") else 30))
 STARTS = "POST /payments/start/"
@@ -95,6 +99,76 @@ class World:
         told = self.scene.merchant.post("/payments/start/", {"order_id": "first", "amount": 1})
         return str(told.json["payment_id"])
 
+    @cached_property
+    def held(self) -> dict[str, Any]:
+        """An order whose money the provider holds."""
+        account = self.scene.shop.account_id
+        with writing(self.scene.shop.id, step="test.hold"):
+            Account.objects.filter(pk=account).update(capture="manual")
+        path, shopper, placed = self.scene.order(CUP=1)
+        self.gateway.pay(placed["payment"]["url"])
+        shopper.get(f"{path}/payments/{placed['payment']['id']}")
+        build.work()
+        with writing(self.scene.shop.id, step="test.take"):
+            Account.objects.filter(pk=account).update(capture="automatic")
+        return placed
+
+    @cached_property
+    def refunded(self) -> dict[str, Any]:
+        """A refund of the paid order."""
+        asked = self.scene.merchant.post(f"/v1/orders/{self.paid}/refunds", {"amount_minor": 1}, idempotency_key="refunded")
+        refund: dict[str, Any] = asked.json["refund"]
+        return refund
+
+    @cached_property
+    def by_transfer(self) -> dict[str, Any]:
+        """An order that a transfer has paid."""
+        placed = self._to_transfer()
+        self.enter(payment=placed["payment"]["id"], amount_minor=placed["payment"]["amount_minor"])
+        build.work()
+        return placed
+
+    @cached_property
+    def to_be_paid_out(self) -> dict[str, Any]:
+        """A refund of it, which a person has to pay out."""
+        path = f"/v1/orders/{self.by_transfer['order']['id']}/refunds"
+        refund: dict[str, Any] = self.scene.merchant.post(path, {"amount_minor": 1}, idempotency_key="by-hand").json["refund"]
+        return refund
+
+    def _to_transfer(self) -> dict[str, Any]:
+        shop = self.scene.shop
+        setup.open_account(merchant_id=shop.id, provider="transfer", mode="test", credentials=BANK, now=build.now())
+        path, shopper = self.scene.cart(BOOK=1)
+        wish = self.scene.wish(provider="transfer")
+        placed: dict[str, Any] = shopper.post(f"{path}/checkout", wish, idempotency_key=f"transfer-{next(self.numbers)}").json
+        return placed
+
+    def entry(self, **changes: Any) -> dict[str, Any]:
+        today = build.now().date().isoformat()
+        text = f"number {next(self.numbers)}"  # the same transfer is not entered twice
+        said = {"amount_minor": 500, "currency": "EUR", "paid_on": today, "payer": "", "text": text, "payment": None, "by": "ada"}
+        return {**said, **changes}
+
+    def enter(self, **changes: Any) -> str:
+        """A transfer that came in; its id."""
+        _ = self.waits_for_a_transfer
+        said, key = self.entry(**changes), f"entry-{next(self.numbers)}"
+        return str(self.scene.merchant.post("/v1/transfers", said, idempotency_key=key).json["transfer"]["id"])
+
+    @cached_property
+    def waits_for_a_transfer(self) -> dict[str, Any]:
+        return self._to_transfer()
+
+    @cached_property
+    def stray(self) -> str:
+        """A transfer that nothing is known of, to each decision in turn."""
+        return self.enter()
+
+    @cached_property
+    def large(self) -> str:
+        """One that a second person has to confirm."""
+        return self.enter(amount_minor=limits.ENTERED_ALONE_MINOR + 1)
+
     def real(self, operation: str) -> tuple[dict[str, str], dict[str, str]]:
         """Path parameters and headers that name something which is there."""
         if "{cart_id}" in operation:
@@ -107,6 +181,14 @@ class World:
             return {"product_id": self.product}, {}
         if operation == "POST /v1/orders/{order_id}/payments":
             return {"order_id": self.unpaid}, {}
+        if operation.endswith("/capture"):
+            return {"order_id": self.held["order"]["id"], "payment_id": self.held["payment"]["id"]}, {}
+        if operation.endswith("/payout"):
+            return {"order_id": self.by_transfer["order"]["id"], "refund_id": self.to_be_paid_out["id"]}, {}
+        if "/refunds" in operation:
+            return {"order_id": self.paid, "refund_id": self.refunded["id"]}, {}
+        if "{transfer_id}" in operation:
+            return {"transfer_id": self.large if operation.endswith("/confirmation") else self.stray}, {}
         if operation == "POST /v1/orders/{order_id}/shipments":
             return {"order_id": self.paid}, {}
         if "{order_id}" in operation:
@@ -118,6 +200,22 @@ class World:
         """Values that mean something: which provider, which variant."""
         if operation.endswith(("/checkout", "/payments")):
             return {"provider": "stripe", "accept_quote": ""} if operation.endswith("/checkout") else {"provider": "stripe"}
+        if operation.endswith("/refunds"):
+            return {"amount_minor": 1, "currency": "", "lines": [], "shipping": False, "payment": None}
+        if operation.endswith("/capture"):
+            return {"amount_minor": None}
+        if operation.endswith("/payout"):
+            return {"paid": True, "paid_on": build.now().date().isoformat(), "by": "ada"}
+        if operation == "POST /v1/transfers":
+            return self.entry()
+        if operation.endswith("/statements"):
+            return {"format": "csv", "content": self.statement(), "by": "ada"}
+        if operation.endswith("/confirmation"):
+            return {"came_in": True, "by": "bob"}
+        if operation.endswith("/allocation"):
+            return {"payment": self.waits_for_a_transfer["payment"]["id"], "by": "ada"}
+        if operation.endswith(("/return", "/dismissal")):
+            return {"by": "ada"}
         if operation.endswith("/claim"):
             return {"customer": self.customer}
         if operation.endswith("/coupon"):
@@ -127,6 +225,10 @@ class World:
         if operation.endswith("/lines"):
             return {"variant": shown("var", self.scene.shop.variants["BOOK"]), "slot": None, "quantity": 1}
         return {"lines": None} if operation.endswith("/shipments") else {}
+
+    def statement(self) -> str:
+        _ = self.waits_for_a_transfer
+        return f"id,date,amount,currency,payer,text\nT{next(self.numbers)},{build.now().date()},5.00,EUR,Ada,hello\n"
 
     def furnish(self, case: Any) -> None:
         """Two of three fitting parts get what is really there; what was generated not to fit stays as it is."""
