@@ -55,6 +55,7 @@ def test_a_day_of_silence_ends_in_a_paid_order_or_in_a_refund(world: World, hear
     session = session_of(world)
     a_day_passes(world)
     assert (world.payment.state, world.state, build.stock(world.shop)) == ("unknown", "expired", (10, 0))
+    driving.over_for_the_gateway(world.database, world.order_id)
     prepare(world, case)
     world.gateway.pay(session)
 

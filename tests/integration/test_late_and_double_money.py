@@ -42,6 +42,7 @@ def let_go_by_grace(world: World) -> None:
     driving.all_due(world.database, world.shop, "orders")
     expiry.work()
     assert (world.state, world.payment.state, build.stock(world.shop)) == ("expired", "open", (10, 0))
+    driving.over_for_the_gateway(world.database, world.order_id)
 
 
 def case(world: World) -> tuple[str, str]:

@@ -1,11 +1,14 @@
 """Bank transfers from end to end: what came in, what it paid, what the ledger says of each cent (R-D5, R-D6, S-35)."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
+from holdfast import cli
 from holdfast.db.tenancy import reading
 from holdfast.flows import entries, expiry, payouts, recovery, statements
 from holdfast.kernel import limits
@@ -407,3 +410,41 @@ def test_a_days_statement_adds_up(desk: Desk) -> None:
     with reading(desk.shop.id):
         (row,) = ledger.statements(since=build.now() - timedelta(days=1), until=build.now() + timedelta(days=1))
     assert (row.provider, row.captured_minor, row.unapplied_minor, row.net_minor) == ("transfer", TOTAL, 860, 3500)
+
+
+# -- The command line -------------------------------------------------------------------------------------------------
+
+
+def test_the_command_line_shows_what_a_file_would_do_and_does_it(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_with_database", "_django"):
+        monkeypatch.setattr(cli, name, lambda *_: None)
+    order_id, payment_id = desk.order()
+    file = tmp_path / "november.csv"
+    file.write_text(desk.csv(("T1", "26.40", named(payment_id)), ("T2", "-1.00", "fee")))
+    told = [str(file), "--account", f"acc_{desk.account_id.hex}", "--by", "ada"]
+    dry = CliRunner().invoke(cli.app, ["import-statement", *told, "--dry-run"])
+    assert (dry.exit_code, desk.state(order_id), desk.states()) == (0, "payment_pending", [])
+    assert dry.output.splitlines() == [
+        "line     2  allocated           26.40 EUR  T1                        A Customer",
+        "1 transfers (1 allocated), 1 lines that were no money that came in.",
+        "Nothing was written: this was a dry run.",
+    ]
+    assert CliRunner().invoke(cli.app, ["import-statement", *told]).exit_code == 0
+    assert (desk.state(order_id), desk.ledger()) == ("paid", PAID)
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--account", "acc_1"], ["--account", str(UUID(int=7))], ["--account", "OURS", "--format", "xls"]]
+)
+def test_the_command_line_refuses_with_one_sentence(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: list[str]
+) -> None:
+    for name in ("_with_database", "_django"):
+        monkeypatch.setattr(cli, name, lambda *_: None)
+    file = tmp_path / "november.csv"
+    file.write_text(desk.csv(("T1", "26.40", "?")))
+    options = [str(desk.account_id) if word == "OURS" else word for word in wrong]
+    told = CliRunner().invoke(cli.app, ["import-statement", str(file), *options])
+    assert (told.exit_code, desk.states()) == (1, [])
