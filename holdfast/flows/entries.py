@@ -47,7 +47,7 @@ class NoSuchTransferPayment(Refused):
     """There is no payment by transfer to this bank account with that id or reference."""
 
 
-class WrongCurrency(Refused):
+class OtherCurrency(Refused):
     """The payment is in another currency than the transfer."""
 
 
@@ -78,7 +78,7 @@ class Entry:
 def enter(*, merchant_id: UUID, entry: Entry, by: str, use: Use, now: datetime) -> Answer:
     """Enter a transfer by hand. Beyond `limits.ENTERED_ALONE_MINOR` for one payment it waits for a second person.
 
-    Raises ProviderNotOffered, NoSuchTransferPayment, WrongCurrency, AlreadyTold, InTheFuture, KeyReused, InProgress, Busy.
+    Raises ProviderNotOffered, NoSuchTransferPayment, OtherCurrency, AlreadyTold, InTheFuture, KeyReused, InProgress, Busy.
     """
     with writing(merchant_id, step="entries.enter"):
         claimed = idempotency.claim(use, merchant_id=merchant_id, subject="transfer", subject_id=use.id, now=now)
@@ -138,7 +138,7 @@ def confirm(*, merchant_id: UUID, receipt_id: UUID, came_in: bool, by: str, use:
 def attach(*, merchant_id: UUID, receipt_id: UUID, payment_id: UUID, by: str, use: Use, now: datetime) -> Answer:
     """Say which payment a transfer, or what is left of it, is for. It pays by the same door as any other.
 
-    Raises Decided, NoSuchTransferPayment, WrongCurrency, SecondPersonNeeded, NotTaken, NotFound, KeyReused, InProgress, Busy.
+    Raises Decided, NoSuchTransferPayment, OtherCurrency, SecondPersonNeeded, NotTaken, NotFound, KeyReused, InProgress, Busy.
     """
 
     def decide(receipt: Receipt) -> None:
@@ -146,7 +146,7 @@ def attach(*, merchant_id: UUID, receipt_id: UUID, payment_id: UUID, by: str, us
         if receipt.state not in OPEN or (receipt.payment_id == payment.pk and receipt.state != "unmatched"):
             raise Decided(state=receipt.state)
         if payment.currency != receipt.currency:
-            raise WrongCurrency(currency=payment.currency)
+            raise OtherCurrency(currency=payment.currency)
         alone = receipt.source == Receipt.Source.OPERATOR and not receipt.confirmed_by
         if alone and receipt_queries.entered_alone_minor(payment.pk) + receipt.amount_minor > limits.ENTERED_ALONE_MINOR:
             raise SecondPersonNeeded
@@ -239,7 +239,7 @@ def _payment(account: Account, entry: Entry) -> Payment | None:
         named = transfers.named(account, entry.text)
         found = named[0] if len(named) == 1 else None
     if found is not None and entry.payment_id is not None and found.currency != entry.currency:
-        raise WrongCurrency(currency=found.currency)
+        raise OtherCurrency(currency=found.currency)
     return found
 
 

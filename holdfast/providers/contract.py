@@ -188,6 +188,10 @@ class Return:
     reason: str = ""
 
 
+class AmountNotPossible(Refused):
+    """The provider cannot take this amount in this currency."""
+
+
 class Unproven(Refused):
     """The webhook does not prove that it comes from the provider."""
 

@@ -13,6 +13,7 @@ from holdfast.kernel import clock
 from holdfast.kernel.money import shown
 from holdfast.providers.contract import (
     MONEY,
+    AmountNotPossible,
     Declined,
     Incoming,
     Kind,
@@ -23,7 +24,6 @@ from holdfast.providers.contract import (
     Unknown,
     Unproven,
 )
-from holdfast.providers.mercadopago.amounts import NotPossible
 
 PAYS, DECLINES, NO_FUNDS = "4242424242424242", "4000000000000002", "4000000000009995"
 EXPIRED, DECLINES_ONCE, SILENT = "4000000000000069", "4000009900000012", "4000009900000046"
@@ -320,9 +320,9 @@ def test_a_key_with_another_request_is_unknown_and_the_first_is_found(mp):
 
 
 def test_what_cannot_be_a_pix_is_refused_before_anybody_is_asked(mp):
-    with pytest.raises(NotPossible, match="in BRL"):
+    with pytest.raises(AmountNotPossible, match="in BRL"):
         mp.attempt(method="pix", currency="ARS")
-    with pytest.raises(NotPossible, match="e-mail"):
+    with pytest.raises(AmountNotPossible, match="e-mail"):
         mp.attempt(method="pix", email="")
 
 

@@ -123,7 +123,7 @@ def test_half_a_unit_of_a_currency_without_decimals_is_declined_before_it_is_sen
     money = mp.money(currency="COP", amount_minor=250_000, lines=[("Tea", 250_000, 1)])
     with pytest.raises(Declined) as no:
         money.refund(150).ask()
-    assert no.value.report.raw_status == "NotPossible"
+    assert no.value.report.raw_status == "AmountNotPossible"
     assert money.refund(100).ask().amount_minor == 100
 
 

@@ -11,7 +11,7 @@ from holdfast.db.tenancy import reading
 from holdfast.flows import direct, quotes, setup
 from holdfast.flows.setup import Goods, Offer
 from holdfast.kernel import ids
-from holdfast.providers.stripe.amounts import AmountNotPossible
+from holdfast.providers.contract import AmountNotPossible
 from tests import build
 from tests.build import WEBHOOK_SECRET, Shop
 from tests.crash.world import World

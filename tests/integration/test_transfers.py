@@ -222,7 +222,7 @@ def test_another_currency_is_kept_apart(desk: Desk) -> None:
     order_id, payment_id = desk.order()
     (line,) = desk.brought(("T1", "26.40", named(payment_id), "USD")).lines
     assert (line.outcome, desk.state(order_id), desk.cases()) == ("unmatched", "payment_pending", [("unplaced_money", "open")])
-    with pytest.raises(entries.WrongCurrency):
+    with pytest.raises(entries.OtherCurrency):
         desk.decide(entries.attach, line.transfer, payment_id=payment_id)
     desk.decide(entries.give_back, line.transfer, note="")
     assert (desk.ledger(), desk.states()) == ({}, ["returned"])

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from holdfast.kernel import clock
-from holdfast.providers.contract import AccountHandle, Purchase
-from holdfast.providers.mercadopago.amounts import NotPossible, to_wire
+from holdfast.providers.contract import AccountHandle, AmountNotPossible, Purchase
+from holdfast.providers.mercadopago.amounts import to_wire
 
 #: A Pix has to live between these, counted from the moment at which Mercado Pago hears the request.
 SHORTEST = timedelta(minutes=30)
@@ -28,7 +28,7 @@ WEBHOOKS_ONLY = "source_news=webhooks"
 
 
 def compose(purchase: Purchase, account: AccountHandle) -> dict[str, Any]:
-    """`{"preference": …}` or `{"payment": …}`, as JSON data. Raises NotPossible, UnknownCurrency."""
+    """`{"preference": …}` or `{"payment": …}`, as JSON data. Raises AmountNotPossible, UnknownCurrency."""
     request = {"payment": pix(purchase)} if purchase.method == "pix" else {"preference": preference(purchase)}
     address = account.credentials.get("notification_url")
     if isinstance(address, str) and address:
@@ -57,9 +57,9 @@ def preference(purchase: Purchase) -> dict[str, Any]:
 
 def pix(purchase: Purchase) -> dict[str, Any]:
     if purchase.currency != "BRL":
-        raise NotPossible(f"A Pix is paid in BRL, not in {purchase.currency}.")
+        raise AmountNotPossible(f"A Pix is paid in BRL, not in {purchase.currency}.")
     if not purchase.email:
-        raise NotPossible("Mercado Pago makes no Pix without the customer's e-mail address.")
+        raise AmountNotPossible("Mercado Pago makes no Pix without the customer's e-mail address.")
     return {
         "external_reference": purchase.payment_id.hex,
         "transaction_amount": to_wire(purchase.amount_minor, purchase.currency),

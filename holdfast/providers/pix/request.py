@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from holdfast.kernel import clock
-from holdfast.kernel.errors import Refused
 from holdfast.kernel.limits import MAX_AMOUNT_MINOR
 from holdfast.kernel.money import to_decimal, to_minor
-from holdfast.providers.contract import AccountHandle, Purchase
+from holdfast.providers.contract import AccountHandle, AmountNotPossible, Purchase
 
 CURRENCY = "BRL"
 #: Every amount of the API is a text like this. The published pattern is not anchored; ours is.
@@ -19,10 +18,6 @@ VALUE = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
 GRACE = timedelta(minutes=5)
 SHORTEST = timedelta(minutes=1)
 MAX_KEY, MAX_REQUEST = 77, 140
-
-
-class AmountNotPossible(Refused):
-    """Pix cannot take this amount in this currency."""
 
 
 def compose(purchase: Purchase, account: AccountHandle) -> dict[str, Any]:

@@ -1,16 +1,12 @@
 """Stripe's count of minor units where it is not ISO's. https://docs.stripe.com/currencies#special-cases"""
 
-from holdfast.kernel.errors import Refused
 from holdfast.kernel.money import exponent, shown
+from holdfast.providers.contract import AmountNotPossible
 
 #: Without decimals in ISO 4217, but Stripe still counts hundredths, which have to be zero.
 COUNTED_IN_HUNDREDTHS = frozenset(["ISK"])
 #: Stripe's own pages disagree whether this one is counted in units or in hundredths. A guess could be wrong by a hundredfold.
 UNCERTAIN = frozenset(["UGX"])
-
-
-class AmountNotPossible(Refused):
-    """Stripe cannot take this amount in this currency."""
 
 
 def step(currency: str) -> int:

@@ -8,9 +8,9 @@ from provider_things import ACCOUNT, NOW, ORDER, PAYMENT
 
 from holdfast.kernel import clock
 from holdfast.kernel.errors import Refused
-from holdfast.providers.contract import AccountHandle, Purchase
+from holdfast.providers.contract import AccountHandle, AmountNotPossible, Purchase
 from holdfast.providers.mercadopago import request
-from holdfast.providers.mercadopago.amounts import NotPossible, from_wire, to_wire
+from holdfast.providers.mercadopago.amounts import from_wire, to_wire
 
 
 @pytest.fixture(autouse=True)
@@ -169,7 +169,7 @@ def test_amounts_are_numbers_of_whole_units_and_come_back_to_the_cent(minor, cur
 
 @pytest.mark.parametrize("cents", [1, 99, 250_050])
 def test_parts_of_a_peso_are_not_possible_where_whole_ones_count(cents):
-    with pytest.raises(NotPossible, match="whole units"):
+    with pytest.raises(AmountNotPossible, match="whole units"):
         to_wire(cents, "COP")
 
 

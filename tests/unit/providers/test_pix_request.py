@@ -9,9 +9,9 @@ from provider_things import ACCOUNT, NOW, ORDER, PAYMENT
 
 from holdfast.kernel import clock
 from holdfast.kernel.errors import Refused
-from holdfast.providers.contract import AccountHandle, Purchase
+from holdfast.providers.contract import AccountHandle, AmountNotPossible, Purchase
 from holdfast.providers.pix import request
-from holdfast.providers.pix.request import AmountNotPossible, compose, from_wire, to_wire
+from holdfast.providers.pix.request import compose, from_wire, to_wire
 
 ACCOUNT_ = AccountHandle(id=ACCOUNT, provider="pix", live=False, credentials={"pix_key": "loja@example.com"})
 BOUGHT = Purchase(

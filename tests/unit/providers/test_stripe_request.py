@@ -11,9 +11,9 @@ from provider_things import NOW, ORDER, PAYMENT
 
 from holdfast.kernel import clock
 from holdfast.kernel.money import UnknownCurrency
-from holdfast.providers.contract import Purchase
+from holdfast.providers.contract import AmountNotPossible, Purchase
 from holdfast.providers.stripe import request
-from holdfast.providers.stripe.amounts import AmountNotPossible, from_stripe, to_stripe
+from holdfast.providers.stripe.amounts import from_stripe, to_stripe
 
 PURCHASE = Purchase(
     payment_id=PAYMENT,
