@@ -72,7 +72,7 @@ class File(Body):
     """A bank's statement as text. It is read as a whole or refused as a whole; larger files are brought by `import-statement`."""
 
     format: Literal["ofx", "csv"]
-    content: str = Field(min_length=1, max_length=limits.MAX_BODY_BYTES)
+    content: str = Field(min_length=1, max_length=limits.MAX_STATEMENT_CHARS)
     by: By
 
 

@@ -11,6 +11,8 @@ MAX_QUANTITY = 999
 MAX_CART_LINES = 100
 #: Body of an API request, in bytes: the largest is a checkout with an address, about 2 kB.
 MAX_BODY_BYTES = 64 * 1024
+#: A bank's statement in the body of a request: leaves room for what stands around it. Larger files come by the command line.
+MAX_STATEMENT_CHARS = 60_000
 #: Body of a webhook, in bytes: Stripe's largest events are about 100 kB.
 MAX_WEBHOOK_BYTES = 1024 * 1024
 #: Length of an Idempotency-Key: what Stripe takes.

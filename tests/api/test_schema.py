@@ -151,7 +151,7 @@ class World:
         """What a person says of a transfer into the account that there has to be."""
         _, today = self.waits_for_a_transfer, build.now().date().isoformat()
         text = f"number {next(self.numbers)}"  # the same transfer is not entered twice
-        said = {"amount_minor": 500, "currency": "EUR", "paid_on": today, "payer": "", "text": text, "payment": None, "by": "ada"}
+        said = {"amount_minor": 500, "currency": "EUR", "paid_on": today, "payer": "Ada", "text": text, "payment": None, "by": "ada"}
         return {**said, **changes}
 
     def enter(self, **changes: Any) -> str:
@@ -211,6 +211,7 @@ class World:
         if operation.endswith("/payout"):
             return {"paid": True, "paid_on": build.now().date().isoformat(), "by": "ada"}
         if operation == "POST /v1/transfers":
+            _ = self.waits_for_a_transfer
             return self.entry()
         if operation.endswith("/statements"):
             return {"format": "csv", "content": self.statement(), "by": "ada"}
@@ -246,6 +247,8 @@ class World:
         if not case.meta.is_negative_at(ParameterLocation.HEADER) and case.meta.generation.mode.is_positive:
             fresh = {"Idempotency-Key": f"case-{number}"} if "Idempotency-Key" in case.headers else {}
             case.headers.update({**headers, **fresh})
+        if operation == "GET /v1/statements" and not case.meta.is_negative_at(ParameterLocation.QUERY):
+            case.query = {"day": build.now().date().isoformat()}
         if not case.meta.is_negative_at(ParameterLocation.BODY) and isinstance(case.body, dict):
             case.body = {**case.body, **self.body(operation)}
 
