@@ -77,8 +77,8 @@ def test_another_account_of_the_same_merchant_is_refused(world: World) -> None:
     with world.database.as_owner() as connection:
         other = new_id()
         connection.execute(
-            """INSERT INTO merchants_account (id, merchant_id, provider, mode, name, sealed, enabled, created_at)
-               SELECT %s, merchant_id, provider, mode, 'second', sealed, true, now() FROM merchants_account WHERE id = %s""",
+            """INSERT INTO merchants_account (id, merchant_id, provider, mode, name, sealed, enabled, created_at, attempts)
+               SELECT %s, merchant_id, provider, mode, 'second', sealed, true, now(), 0 FROM merchants_account WHERE id = %s""",
             [other, world.shop.account_id],
         )
     tell(world, paid_event(world), account_id=other)
