@@ -12,7 +12,7 @@ from holdfast.api.checkouts import LOOK_AGAIN_S, Payment
 from holdfast.api.keys import IdempotencyKey, SecretKey, merchant_id
 from holdfast.api.orders import OrderHead
 from holdfast.api.problems import Problem
-from holdfast.api.schemas import PLAIN, Body, Quantity
+from holdfast.api.schemas import PLAIN, Body, Quantity, YesNo
 from holdfast.db.tenancy import reading
 from holdfast.flows import answers, captures, refunds
 from holdfast.idempotency.services import Answer
@@ -29,7 +29,7 @@ PAYMENT_ID = "^pay_[0-9a-f]{32}$"
 class LineBack(Body):
     line: str = Field(pattern="^olin_[0-9a-f]{32}$", examples=["olin_018f6e5c9b7a7c3d8e1f2a3b4c5d6e7f"])
     quantity: Quantity
-    restock: bool = Field(False, description="These pieces or places can be sold again.")
+    restock: YesNo = Field(False, description="These pieces or places can be sold again.")
 
 
 class RefundAsk(Body):
@@ -40,7 +40,7 @@ class RefundAsk(Body):
     )
     currency: str = Field("", pattern="^([A-Z]{3})?$", description="Said for safety: another one than the payment's is refused.")
     lines: list[LineBack] = Field(default_factory=list, max_length=limits.MAX_CART_LINES)
-    shipping: bool = Field(False, description="With lines or alone: what the shipping had cost goes back too.")
+    shipping: YesNo = Field(False, description="With lines or alone: what the shipping had cost goes back too.")
     reason: str = Field("", max_length=140, pattern=PLAIN)
     payment: str | None = Field(None, pattern=PAYMENT_ID, description="Of this payment, where an order has several.")
 

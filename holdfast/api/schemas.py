@@ -18,6 +18,8 @@ LongText = Annotated[str, Field(max_length=200, pattern=PLAIN)]
 Region = Annotated[str, Field(pattern=REGION, description="ISO 3166-1 alpha-2.", examples=["DE"])]
 WebAddress = Annotated[str, Field(max_length=2000, pattern=WEB_ADDRESS, examples=["https://shop.example/thanks"])]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=limits.MAX_QUANTITY, examples=[1])]
+#: `true` or `false` and nothing that could be read as one of them: "no", 0 and 1 decide nothing about money.
+YesNo = Annotated[bool, Field(strict=True)]
 
 
 class Body(BaseModel):

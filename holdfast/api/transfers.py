@@ -12,7 +12,7 @@ from holdfast.api import keys, problems
 from holdfast.api.keys import IdempotencyKey, SecretKey, merchant_id
 from holdfast.api.problems import Problem
 from holdfast.api.refunds import PAYMENT_ID, Refunded
-from holdfast.api.schemas import PLAIN, Body
+from holdfast.api.schemas import PLAIN, Body, YesNo
 from holdfast.db.pages import Span
 from holdfast.db.tenancy import reading
 from holdfast.flows import entries, payouts, statements
@@ -42,7 +42,7 @@ State = Literal["unconfirmed", "unmatched", "matched", "allocated", "excess", "i
 class Entry(Body):
     """A transfer as a person saw it in the bank's portal. `payment`, or a reference in `text`, says what it is for."""
 
-    amount_minor: int = Field(ge=1, le=limits.MAX_AMOUNT_MINOR)
+    amount_minor: int = Field(strict=True, ge=1, le=limits.MAX_AMOUNT_MINOR)
     currency: str = Field(pattern="^[A-Z]{3}$", examples=["EUR"])
     paid_on: Day
     payer: str = Field("", max_length=140, pattern=PLAIN)
@@ -54,7 +54,7 @@ class Entry(Body):
 class Confirmation(Body):
     """`came_in: false` rejects the entry; it never counted."""
 
-    came_in: bool = True
+    came_in: YesNo = True
     by: By
 
 
@@ -79,7 +79,7 @@ class File(Body):
 class Payout(Body):
     """`paid: false`: it could not be paid out, or came back; a case asks what to do."""
 
-    paid: bool = True
+    paid: YesNo = True
     paid_on: Day
     note: str = Field("", max_length=140, pattern=PLAIN)
     by: By

@@ -43,6 +43,9 @@ NONSENSE: list[Any] = [
     {"reason": "x\u0000"},
     {"payment": "pay_1"},
     {"whatever": 1},
+    {"shipping": 1},
+    {"shipping": "yes"},
+    {"lines": [{"line": f"olin_{'0' * 32}", "quantity": 1, "restock": 0}]},
 ]
 
 

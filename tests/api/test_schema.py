@@ -34,6 +34,10 @@ STARTS = "POST /payments/start/"
 
 #: Fitting data may be refused for what it means (422) and a missing token is a thing that is not there (404).
 CHECKS = {
+    # What is longer than a whole body may be is told as that.
+    "negative_data_rejection": {
+        "expected-statuses": ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"]
+    },
     "positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "422", "502"]},
     "missing_required_header": {"expected-statuses": ["400", "404"]},
     # It would call everything three times; tests/api/test_problems.py tries the keys.
@@ -144,14 +148,14 @@ class World:
         return placed
 
     def entry(self, **changes: Any) -> dict[str, Any]:
-        today = build.now().date().isoformat()
+        """What a person says of a transfer into the account that there has to be."""
+        _, today = self.waits_for_a_transfer, build.now().date().isoformat()
         text = f"number {next(self.numbers)}"  # the same transfer is not entered twice
         said = {"amount_minor": 500, "currency": "EUR", "paid_on": today, "payer": "Ada", "text": text, "payment": None, "by": "ada"}
         return {**said, **changes}
 
     def enter(self, **changes: Any) -> str:
         """A transfer that came in; its id."""
-        _ = self.waits_for_a_transfer
         said, key = self.entry(**changes), f"entry-{next(self.numbers)}"
         return str(self.scene.merchant.post("/v1/transfers", said, idempotency_key=key).json["transfer"]["id"])
 

@@ -78,6 +78,10 @@ def test_a_transfer_is_entered_confirmed_and_listed(scene: Scene, order: dict[st
     assert (listed, scene.merchant.get("/v1/transfers?state=allocated").json["transfers"]) == ([told.json["transfer"]], [])
     refused = scene.merchant.post(f"{path}/confirmation", {"by": "ADA"}, idempotency_key="yes")
     assert refused.refusal == (403, "same_person")
+    for word in (1, 0, "no", None):  # only true and false say whether money came in
+        said = {"by": "bob", "came_in": word}
+        assert scene.merchant.post(f"{path}/confirmation", said, idempotency_key="what?").refusal == (422, "unacceptable_values")
+    assert scene.merchant.get(path).json["transfer"]["state"] == "unconfirmed"
     confirmed = scene.merchant.post(f"{path}/confirmation", {"by": "bob"}, idempotency_key="yes, bob")
     assert (confirmed.status, confirmed.json["transfer"]["state"], state(scene, order)) == (200, "allocated", "paid")
     assert scene.merchant.get(path).json == confirmed.json
@@ -124,6 +128,8 @@ def test_a_refund_is_paid_out_by_hand(scene: Scene, order: dict[str, Any]) -> No
         {"amount_minor": 0},
         {"amount_minor": -1},
         {"amount_minor": 1.5},
+        {"amount_minor": "1740"},
+        {"amount_minor": True},
         {"currency": "euro"},
         {"currency": "USD"},
         {"paid_on": "yesterday"},
