@@ -151,8 +151,16 @@ class World:
         """What a person says of a transfer into the account that there has to be."""
         _, today = self.waits_for_a_transfer, build.now().date().isoformat()
         text = f"number {next(self.numbers)}"  # the same transfer is not entered twice
-        said = {"amount_minor": 500, "currency": "EUR", "paid_on": today, "payer": "Ada", "text": text}
-        return {**said, "payment": None, "by": "ada", **changes}
+        said = {
+            "amount_minor": 500,
+            "currency": "EUR",
+            "paid_on": today,
+            "payer": "Ada",
+            "text": text,
+            "payment": None,
+            "by": "ada",
+        }
+        return {**said, **changes}
 
     def enter(self, **changes: Any) -> str:
         """A transfer that came in; its id."""
