@@ -89,6 +89,7 @@ def test_a_transfer_is_told_with_its_reference_and_paid_by_what_the_bank_says(sh
     shopper.press(re.compile("^Pay "))
     shopper.sees("One step to go: pay your order")
     expect(shopper.page.get_by_text("DE89370400440532013000")).to_be_visible()
+    expect(shopper.page.get_by_text(re.compile(r"until \d+ \w+ \d{4}"))).to_be_visible()  # days ahead, so the day is told
     shopper.photograph("transfer")
     rows = dict(
         zip(shopper.page.locator(".bank dt").all_inner_texts(), shopper.page.locator(".bank dd").all_inner_texts(), strict=True)
