@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -142,7 +142,7 @@ def receipt(shop: Shop, order: Order, *, returned: bool, now: datetime) -> Recei
         order=order,
         mood=mood,
         headline=str(headline),
-        meaning=str(meaning).format(until=shop.time(order.expires_at)),
+        meaning=str(meaning).format(until=_until(shop, order)),
         waits=mood == "checking"
         or bool(show)
         or (status == "paid" and any(row.way in AT_ONCE and row.state == "pending" for row in parts)),
@@ -166,6 +166,12 @@ def receipt(shop: Shop, order: Order, *, returned: bool, now: datetime) -> Recei
             if row.fulfilment.way == "voucher"
         ],
     )
+
+
+def _until(shop: Shop, order: Order) -> str:
+    """When the time to pay is over: the hour, or the day as well where it is days ahead."""
+    days_ahead = order.expires_at - order.placed_at > timedelta(hours=12)
+    return shop.moment(order.expires_at) if days_ahead else shop.time(order.expires_at)
 
 
 def _mood(
