@@ -159,6 +159,15 @@ def moods_of_the_test_before_are_forgotten(request: pytest.FixtureRequest) -> No
         request.getfixturevalue("gateway").control("DELETE", "/moods/next")
 
 
+@pytest.fixture(autouse=True)
+def the_next_test_is_in_the_present() -> Iterator[None]:
+    """A test that travels in time takes this process along; its database stays behind."""
+    yield
+    from holdfast.kernel import clock
+
+    clock.OFFSET_S = 0.0
+
+
 @pytest.fixture
 def secret_key() -> str:
     """A gateway account that no other test uses."""

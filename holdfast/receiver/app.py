@@ -170,7 +170,7 @@ class Address:
     def of(cls, scope: Scope) -> "Address | None":
         """None for an address of something else."""
         parts = scope["path"].split("/", 4)
-        if len(parts) < 4 or parts[:2] != ["", "webhooks"]:
+        if len(parts) < 4 or parts[:2] != ["", "webhooks"] or parts[4:] == [""]:
             return None
         query = scope.get("query_string", b"").decode("latin-1")
         return cls(parts[2], parts[3], parts[4] if len(parts) == 5 else "", query)
